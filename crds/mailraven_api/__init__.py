@@ -1,0 +1,1 @@
+"""Models shared by the server, its API clients and the operator."""

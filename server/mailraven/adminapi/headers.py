@@ -1,0 +1,71 @@
+"""Security headers on every answer, and a request id in every log line about it."""
+
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-xss-protection", b"1; mode=block"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"content-security-policy", b"default-src 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+_log = structlog.get_logger(component="http")
+_PROBLEM = (
+    b'{"type":"about:blank","title":"Internal Server Error","status":500,'
+    b'"detail":"The server failed; its log has the request id."}'
+)
+
+
+class Hardened:
+    """Wraps an application: headers, request id, and a plain 500 for what it did not expect."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        started = False
+
+        async def send_hardened(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                own = {name for name, _ in message.get("headers", ())}
+                extra = [header for header in SECURITY_HEADERS if header[0] not in own]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *extra,
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_hardened)
+            except Exception:
+                _log.exception("request failed", method=scope["method"], path=scope["path"])
+                if started:
+                    raise
+                await respond(send_hardened, 500, _PROBLEM, b"application/problem+json")
+
+
+async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:
+    """A whole response."""
+    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else body})

@@ -1,0 +1,64 @@
+"""uvicorn inside a worker's loop, on sockets that are given to it."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator, Sequence
+
+import structlog
+import uvicorn
+
+from mailraven.adminapi.headers import AsgiApp, Hardened
+
+_log = structlog.get_logger(component="http")
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to the worker."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """One application on some listeners."""
+
+    def __init__(self, app: AsgiApp, *, keep_alive: int = 15) -> None:
+        self._config = uvicorn.Config(
+            Hardened(app),
+            lifespan="off",
+            interface="asgi3",
+            loop="none",
+            http="h11",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=keep_alive,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=1000,
+            h11_max_incomplete_event_size=32768,
+        )
+        self._server = _Server(self._config)
+        self._task: asyncio.Future[None] | None = None
+
+    async def start(self, sockets: Sequence[tuple[str, socket.socket, str]]) -> None:
+        """Returns when it accepts."""
+        self._task = asyncio.ensure_future(self._server.serve([bound for _, bound, _ in sockets]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+                raise RuntimeError("the HTTP server ended at once")
+            await asyncio.sleep(0.005)
+
+    async def drain(self, seconds: float) -> None:
+        """No new connections; requests in progress may finish."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        try:
+            await asyncio.wait_for(self._task, seconds)
+        except TimeoutError:
+            _log.warning("requests cut off")

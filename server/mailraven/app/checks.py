@@ -1,0 +1,113 @@
+"""The health checks of the components that a process uses."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from mailraven.adminapi.health import Check, HealthMonitor, Level, Report
+from mailraven.app.sockets import Endpoint
+from mailraven.blobs import BlobStore
+from mailraven.config import Config
+from mailraven.db import Database, pending_migrations
+from mailraven.queue import depth
+from mailraven.telemetry import metrics
+
+_GREETINGS = {"mx": (b"220", b"QUIT\r\n"), "submission": (b"220", b"QUIT\r\n"), "imap": (b"* OK", b"a LOGOUT\r\n")}
+_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def add_checks(
+    monitor: HealthMonitor, config: Config, database: Database, blobs: BlobStore, endpoints: tuple[Endpoint, ...]
+) -> None:
+    """All that apply to these listeners."""
+    health = config.health
+    monitor.add("database", _database(database), interval=health.interval, required=True)
+    monitor.add("blobs", _blobs(blobs), interval=health.probe_interval)
+    monitor.add("queue", _queue(database, health.queue_late), interval=health.probe_interval)
+    if config.blobs.kind == "file":
+        monitor.add("disk", _disk(config.blobs.directory, health.disk_low, health.disk_full), interval=health.interval)
+    for endpoint in endpoints:
+        if endpoint.name in _GREETINGS:
+            name = "smtp" if endpoint.name == "mx" else endpoint.name
+            monitor.add(name, _greeting(endpoint), interval=health.probe_interval)
+
+
+def _database(database: Database) -> Check:
+    async def check() -> Report:
+        async with database.acquire() as connection:
+            pending = await pending_migrations(connection)
+        if pending:
+            return Report(Level.UNHEALTHY, f"{len(pending)} migrations are not applied")
+        return Report(Level.HEALTHY)
+
+    return check
+
+
+def _blobs(blobs: BlobStore) -> Check:
+    async def check() -> Report:
+        await blobs.check()
+        return Report(Level.HEALTHY)
+
+    return check
+
+
+def _queue(database: Database, late: float) -> Check:
+    async def check() -> Report:
+        async with database.acquire() as connection:
+            now = await depth(connection)
+        seconds = now.late_seconds
+        if seconds > late:
+            return Report(Level.DEGRADED, f"the oldest due recipient is {seconds:.0f} s late")
+        return Report(Level.HEALTHY)
+
+    return check
+
+
+def _disk(directory: Path, low: int, full: int) -> Check:
+    async def check() -> Report:
+        stat = await asyncio.to_thread(os.statvfs, directory)
+        free = stat.f_bavail * stat.f_frsize
+        text = f"{free // 2**20} MiB free"
+        if free < full or (stat.f_files and stat.f_favail == 0):
+            return Report(Level.UNHEALTHY, text)
+        return Report(Level.DEGRADED if free < low else Level.HEALTHY, text)
+
+    return check
+
+
+def _greeting(endpoint: Endpoint) -> Check:
+    """A listener that accepts but does not speak is not well."""
+    expected, farewell = _GREETINGS[endpoint.name]
+    host = _WILDCARDS.get(endpoint.host, endpoint.host)
+
+    async def check() -> Report:
+        reader, writer = await asyncio.open_connection(host, endpoint.port)
+        try:
+            line = await reader.readline()
+            if not line.startswith(expected):
+                text = line[:80].decode("ascii", "replace").strip()
+                return Report(Level.DEGRADED, f"greets with {text!r}")
+            writer.write(farewell)
+            await reader.read()
+            return Report(Level.HEALTHY)
+        finally:
+            writer.close()
+
+    return check
+
+
+def watch_process(clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """A task that measures this process once a second: memory, and how late its loop is."""
+
+    async def watch() -> None:
+        statm = Path("/proc/self/statm")
+        while True:
+            before = clock()
+            await sleep(1.0)
+            metrics.WORKER_LOOP_LAG_SECONDS.set(max(0.0, clock() - before - 1.0))
+            if statm.exists():
+                metrics.WORKER_RESIDENT_BYTES.set(int(statm.read_text().split()[1]) * _PAGE)
+
+    return watch

@@ -1,0 +1,47 @@
+"""Builds the parts of a process from the settings: the one place that knows all of them."""
+
+from dataclasses import dataclass
+
+from mailraven.blobs import BlobStore
+from mailraven.blobs.opening import open_blob_store
+from mailraven.config import Config
+from mailraven.db import Database
+from mailraven.directory import Directory, Passwords
+from mailraven.mailstore import Mailstore
+
+
+@dataclass(frozen=True, slots=True)
+class Nouns:
+    """What all roles stand on."""
+
+    database: Database
+    blobs: BlobStore
+    directory: Directory
+    mailstore: Mailstore
+
+    async def close(self) -> None:
+        """In the reverse order of making."""
+        await self.mailstore.close()
+        await self.directory.close()
+        await self.blobs.close()
+        await self.database.close()
+
+
+async def build_nouns(config: Config, dsn: str) -> Nouns:
+    """Raises DatabaseUnavailable or BlobUnavailable (try again), ConfigError."""
+    database = await Database.connect(
+        dsn,
+        size=config.database.pool_size,
+        application_name="mailraven",
+        timeout=config.database.connect_timeout,
+        command_timeout=config.database.command_timeout,
+    )
+    try:
+        blobs = await open_blob_store(config.blobs)
+    except BaseException:
+        await database.close()
+        raise
+    passwords = Passwords(threads=config.auth.hash_threads, waiting=config.auth.hash_queue)
+    directory = Directory(database, passwords=passwords)
+    mailstore = Mailstore(database, blobs, inline_max=config.blobs.inline_max)
+    return Nouns(database, blobs, directory, mailstore)

@@ -1,0 +1,169 @@
+"""One worker process: an event loop with the servers of its roles, from the first readiness to the drain."""
+
+import asyncio
+import gc
+import signal
+import ssl
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+
+from mailraven.adminapi.health import HealthMonitor, close_quietly
+from mailraven.adminapi.ops import OpsApp
+from mailraven.adminapi.server import HttpServer
+from mailraven.app.checks import add_checks, watch_process
+from mailraven.app.compose import Nouns, build_nouns
+from mailraven.app.errors import StartError
+from mailraven.app.link import WorkerLink, end_at_once
+from mailraven.app.roles import LISTENERS, Role
+from mailraven.app.servers import Listening, Server, make_server
+from mailraven.app.sockets import Endpoint, listen
+from mailraven.blobs import BlobUnavailable
+from mailraven.config import Config, ConfigError
+from mailraven.db import DatabaseUnavailable, MigrationError, pending_migrations
+from mailraven.telemetry.multiprocess import exposition
+from mailraven.tls import TlsContexts, TlsError
+
+_log = structlog.get_logger(component="worker")
+_RETRY_FIRST, _RETRY_LAST = 0.2, 5.0
+FATAL = 78  # sysexits.h EX_CONFIG: starting again would not help
+
+
+def run_worker(
+    config: Config, roles: Sequence[Role], endpoints: Sequence[Endpoint], link: WorkerLink | None = None
+) -> int:
+    """Serves until SIGTERM (or, without a supervisor, SIGINT); the exit code."""
+    gc.freeze()  # what was imported before the fork stays shared
+    worker = _Worker(config, tuple(roles), tuple(endpoints), link)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(worker.run())
+    except (ConfigError, StartError, TlsError, MigrationError) as error:
+        _log.error("cannot start", reason=str(error))
+        return FATAL
+    return 0
+
+
+class _Worker:
+    def __init__(
+        self, config: Config, roles: tuple[Role, ...], endpoints: tuple[Endpoint, ...], link: WorkerLink | None
+    ) -> None:
+        self._config = config
+        self._roles = roles
+        self._endpoints = endpoints
+        self._link = link
+        self._stop = asyncio.Event()
+        self._monitor = HealthMonitor(config.health)
+        self._ops = OpsApp(self._monitor, exposition())
+        self._ops_server = HttpServer(self._ops)
+        self._servers: list[Server] = []
+
+    async def run(self) -> None:
+        """From start to drained."""
+        self._take_signals()
+        async with AsyncExitStack() as stack:
+            self._spawn(stack, watch_process(time.monotonic, asyncio.sleep)())
+            if self._link is not None:
+                self._spawn(stack, self._link.beat())
+            await self._ops_server.start(self._listen(None))
+            stack.push_async_callback(self._ops_server.drain, 1.0)
+            starting = asyncio.create_task(self._start(stack))
+            stopping = asyncio.create_task(self._stop.wait())
+            await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                await close_quietly(starting)
+            else:
+                starting.result()
+                await stopping
+            await self._drain()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        if self._link is None:
+            loop.add_signal_handler(signal.SIGINT, self._terminate)
+        else:
+            # Ctrl-C goes to the whole group: the supervisor passes it on as SIGTERM.
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
+            self._link.watch(loop, end_at_once)
+
+    def _terminate(self) -> None:
+        if self._stop.is_set() and self._link is None:
+            _log.warning("second signal: ending at once")
+            end_at_once()
+        self._stop.set()
+
+    def _spawn(self, stack: AsyncExitStack, coroutine: object) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+        stack.push_async_callback(close_quietly, task)
+
+    def _listen(self, role: Role | None) -> list[Listening]:
+        names = {kind.name for kind in LISTENERS if kind.role is role}
+        return [(end.name, listen(end), end.tls) for end in self._endpoints if end.name in names]
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        context = self._tls_context()
+        nouns = await self._connect()
+        stack.push_async_callback(nouns.close)
+        servers = [(role, make_server(role, self._config, nouns, context, self._ops)) for role in self._roles]
+        await nouns.database.listener.start()
+        for role, server in servers:
+            await server.start(self._listen(role))
+            self._servers.append(server)
+        add_checks(self._monitor, self._config, nouns.database, nouns.blobs, self._endpoints)
+        self._monitor.serving()
+        self._spawn(stack, self._monitor.run())
+        _log.info("serving", roles=[str(role) for role in self._roles])
+        if self._link is not None:
+            self._link.ready()
+
+    def _tls_context(self) -> ssl.SSLContext | None:
+        needed = [end.name for end in self._endpoints if end.tls != "none"]
+        cert_file, key_file = self._config.tls.cert_file, self._config.tls.key_file
+        if not needed:
+            return None
+        if cert_file is None or key_file is None:
+            raise ConfigError([f"tls.cert_file: needed by the listeners {', '.join(needed)}"])
+        return TlsContexts(cert_file, key_file).server_context()
+
+    async def _connect(self) -> Nouns:
+        """Waits for the database and the blob store; /readyz says "starting" meanwhile."""
+        url = self._config.database.url
+        if url is None:
+            raise ConfigError(["database.url: needed"])
+        delay = _RETRY_FIRST
+        while True:
+            try:
+                nouns = await build_nouns(self._config, url.get_secret_value())
+                try:
+                    await _check_schema(nouns)
+                except BaseException:
+                    await nouns.close()
+                    raise
+                return nouns
+            except (DatabaseUnavailable, BlobUnavailable) as error:
+                _log.warning("waiting", reason=str(error), retry_seconds=delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _RETRY_LAST)
+
+    async def _drain(self) -> None:
+        self._monitor.draining()
+        _log.info("draining")
+        seconds = self._config.drain_timeout
+        results = await asyncio.gather(
+            *(server.drain(seconds) for server in reversed(self._servers)), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                _log.error("drain failed", exc_info=result)
+        _log.info("stopped")
+
+
+async def _check_schema(nouns: Nouns) -> None:
+    async with nouns.database.acquire() as connection:
+        pending = await pending_migrations(connection)
+    if pending:
+        raise DatabaseUnavailable(f"{len(pending)} migrations are not applied: run `mailraven migrate`")

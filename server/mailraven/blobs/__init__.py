@@ -1,0 +1,17 @@
+"""Blob stores: message bytes by key, on a file system or in S3."""
+
+from mailraven.blobs.files import FileBlobStore
+from mailraven.blobs.opening import open_blob_store
+from mailraven.blobs.s3 import S3BlobStore
+from mailraven.blobs.store import BlobError, BlobInfo, BlobMissing, BlobStore, BlobUnavailable
+
+__all__ = [
+    "BlobError",
+    "BlobInfo",
+    "BlobMissing",
+    "BlobStore",
+    "BlobUnavailable",
+    "FileBlobStore",
+    "S3BlobStore",
+    "open_blob_store",
+]

@@ -1,0 +1,117 @@
+"""The connection pool: few connections, prepared statements, and one kind of error when Postgres is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from mailraven.db.listen import Listener
+from mailraven.db.notify import Notifier
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[asyncpg.Record]
+else:
+    Connection = Any
+
+
+class DatabaseUnavailable(Exception):
+    """Postgres cannot be reached, is starting, stopping or out of resources: the same request may succeed later."""
+
+
+# Everything that is the server's or the network's state, not the statement's fault.
+_AWAY = (
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,
+)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the server or the way to it is the trouble, not the statement."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error)  # a closed or closing connection or pool; others are wrong arguments
+    return isinstance(error, _AWAY)
+
+
+class Database:
+    """A pool to one Postgres, with its LISTEN connection and its notifier."""
+
+    def __init__(self, pool: Any, listener: Listener, notifier: Notifier) -> None:
+        self._pool = pool
+        self.listener = listener
+        self.notifier = notifier
+
+    @classmethod
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        size: int = 3,
+        application_name: str = "mailraven",
+        timeout: float = 10.0,
+        command_timeout: float = 60.0,
+    ) -> Database:
+        """Open the pool. More than 3-4 connections a process only split the batches (docs/architecture.md).
+
+        Raises:
+            DatabaseUnavailable: when Postgres does not answer.
+        """
+        settings = {"application_name": application_name}
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=size,
+                timeout=timeout,
+                command_timeout=command_timeout,
+                max_inactive_connection_lifetime=0,
+                server_settings=settings,
+            )
+        except _AWAY as error:
+            raise DatabaseUnavailable(f"database does not answer: {type(error).__name__}") from error
+        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+            raise DatabaseUnavailable(f"database refuses the connection: {error}") from error
+        listener = Listener(dsn, settings)
+        return cls(pool, listener, Notifier(pool))
+
+    @asynccontextmanager
+    async def acquire(self, timeout: float = 10.0) -> AsyncIterator[Connection]:
+        """Borrow a connection; errors that mean «Postgres is away» come out as DatabaseUnavailable.
+
+        The body must not raise OSError of its own.
+        """
+        try:
+            async with self._pool.acquire(timeout=timeout) as connection:
+                yield connection
+        except Exception as error:
+            if is_away(error):
+                raise DatabaseUnavailable(f"{type(error).__name__}: {error}") from error
+            raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Borrow a connection inside a transaction."""
+        async with self.acquire() as connection, connection.transaction():
+            yield connection
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """Give back everything; what does not end in `timeout` seconds is cut."""
+        await self.listener.close()
+        await self.notifier.close()
+        try:
+            await asyncio.wait_for(self._pool.close(), timeout)
+        except (TimeoutError, asyncpg.InterfaceError, *_AWAY):
+            self._pool.terminate()

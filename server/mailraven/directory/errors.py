@@ -1,0 +1,63 @@
+"""What the directory can answer instead of a result; each daemon maps these to its wire form."""
+
+from __future__ import annotations
+
+
+class DirectoryError(Exception):
+    """Parent of all; the text is meant for the person who asked."""
+
+
+class DirectoryUnavailable(DirectoryError):
+    """The database is away or the server is overloaded: temporary, the same request may succeed later."""
+
+
+class AliasTooLarge(DirectoryUnavailable):
+    """An alias expands too far. Temporary for the sender: no recipient is dropped in silence."""
+
+
+class InvalidValue(DirectoryError, ValueError):
+    """A name, quota or target list that cannot be stored."""
+
+
+class AddressError(InvalidValue):
+    """Not an address (RFC 5321 §4.1.2, RFC 6531 §3.3), not a domain, or one that cannot be used here."""
+
+
+class WeakPassword(DirectoryError):
+    """The password is too short, too long or holds characters that no client can send."""
+
+
+class DomainExists(DirectoryError):
+    """The domain is there already."""
+
+
+class AccountExists(DirectoryError):
+    """An account has this address already."""
+
+
+class AliasExists(DirectoryError):
+    """An alias has this address already."""
+
+
+class TokenExists(DirectoryError):
+    """A token of this name is there already."""
+
+
+class NoSuchDomain(DirectoryError):
+    """No such domain here."""
+
+
+class NoSuchAccount(DirectoryError):
+    """No such account here."""
+
+
+class NoSuchAlias(DirectoryError):
+    """No such alias here."""
+
+
+class NoSuchToken(DirectoryError):
+    """No token of this name."""
+
+
+class NotEmpty(DirectoryError):
+    """The domain or account still holds accounts or mail, and removing those was not asked for."""

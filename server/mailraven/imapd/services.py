@@ -1,0 +1,24 @@
+"""What the sessions of a process share: the nouns they work on and the limits they keep."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+
+from mailraven.directory import Directory
+from mailraven.imapd.limits import Limits
+from mailraven.mailstore import Mailstore
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Handed to every session."""
+
+    mailstore: Mailstore
+    directory: Directory
+    limits: Limits
+    hostname: str
+    version: str
+    tls: ssl.SSLContext | None
+    """For STARTTLS; None: not offered."""
+    plaintext_login_from_loopback: bool = False

@@ -1,0 +1,123 @@
+"""A search program as one SQL condition; every text of the client is a parameter, literal (RFC 9051 §6.4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mailraven.mailstore import flags as flag_bits
+from mailraven.mailstore import program as p
+from mailraven.message import fold
+
+_COLUMNS = {
+    "subject": "subject_text",
+    "from": "from_text",
+    "to": "to_text",
+    "cc": "cc_text",
+    "bcc": "bcc_text",
+}
+_DATES = {
+    "internal": "(m.internal_date AT TIME ZONE 'UTC')::date",
+    "sent": "m.sent_date",
+    "saved": "(m.saved_at AT TIME ZONE 'UTC')::date",
+}
+_COMPARE = {"before": "<", "on": "=", "since": ">="}
+
+
+class Condition:
+    """Compiles a program. `needs_text` tells whether body_text (alias t) must be filled and joined."""
+
+    def __init__(self, sequence: Sequence[int], keywords: Sequence[str], first_parameter: int) -> None:
+        self._sequence = sequence
+        self._keywords = keywords
+        self._first = first_parameter
+        self.parameters: list[Any] = []
+        self.needs_text = False
+
+    def compile(self, key: p.Key) -> str:
+        """SQL over message m, message_flags f and body_text t."""
+        return str(getattr(self, "_on_" + type(key).__name__.lower())(key))
+
+    def _parameter(self, value: Any, kind: str) -> str:
+        self.parameters.append(value)
+        return f"${self._first + len(self.parameters) - 1}::{kind}"
+
+    def _on_all(self, _key: p.All) -> str:
+        return "true"
+
+    def _on_and(self, key: p.And) -> str:
+        return "(" + " AND ".join(self.compile(one) for one in key.keys) + ")" if key.keys else "true"
+
+    def _on_or(self, key: p.Or) -> str:
+        return f"({self.compile(key.a)} OR {self.compile(key.b)})"
+
+    def _on_not(self, key: p.Not) -> str:
+        return f"(NOT {self.compile(key.key)})"
+
+    def _on_sequence(self, key: p.Sequence) -> str:
+        total = len(self._sequence)
+        parts = []
+        for low, high in key.ranges:
+            if low <= total:
+                parts.append((self._sequence[max(low, 1) - 1], self._sequence[min(high, total) - 1]))
+        return self._ranges(parts)
+
+    def _on_uids(self, key: p.Uids) -> str:
+        return self._ranges(key.ranges)
+
+    def _ranges(self, ranges: Sequence[tuple[int, int]]) -> str:
+        if not ranges:
+            return "false"
+        lows = self._parameter([low for low, _ in ranges], "bigint[]")
+        highs = self._parameter([high for _, high in ranges], "bigint[]")
+        if len(ranges) == 1:
+            return f"m.uid BETWEEN ({lows})[1] AND ({highs})[1]"
+        return f"EXISTS (SELECT 1 FROM unnest({lows}, {highs}) AS r(low, high) WHERE m.uid BETWEEN r.low AND r.high)"  # noqa: S608
+
+    def _on_flag(self, key: p.Flag) -> str:
+        mask = flag_bits.SYSTEM_FLAGS.get(key.name)
+        if mask is None:
+            mask, _ = flag_bits.mask_of(self._keywords, [key.name])
+        return f"(f.flags & {self._parameter(mask, 'bigint')}) {'<>' if key.present else '='} 0"
+
+    def _on_recent(self, key: p.Recent) -> str:
+        return f"m.uid {'>=' if key.present else '<'} {self._parameter(key.first_uid, 'bigint')}"
+
+    def _on_header(self, key: p.Header) -> str:
+        field, text = fold(key.field).strip(), fold(key.text)
+        column = _COLUMNS.get(field)
+        if column is not None and text:
+            return f"strpos(m.{column}, {self._parameter(text, 'text')}) > 0"
+        self.needs_text = True
+        name = self._parameter(field + ":", "text")
+        line = f"starts_with(line, {name})"
+        if text:
+            line += f" AND strpos(substr(line, length({name}) + 1), {self._parameter(text, 'text')}) > 0"
+        return f"EXISTS (SELECT 1 FROM string_to_table(t.header, E'\\n') AS line WHERE {line})"  # noqa: S608
+
+    def _on_text(self, key: p.Text) -> str:
+        self.needs_text = True
+        text = self._parameter(fold(key.text), "text")
+        return f"(strpos(t.header, {text}) > 0 OR strpos(t.text, {text}) > 0)"
+
+    def _on_body(self, key: p.Body) -> str:
+        self.needs_text = True
+        return f"strpos(t.text, {self._parameter(fold(key.text), 'text')}) > 0"
+
+    def _on_date(self, key: p.Date) -> str:
+        column = _DATES[key.which]
+        # NULL (no readable Date) is no match, also under NOT.
+        return f"coalesce({column} {_COMPARE[key.op]} {self._parameter(key.day, 'date')}, false)"
+
+    def _on_size(self, key: p.Size) -> str:
+        return f"m.size {'>' if key.op == 'larger' else '<'} {self._parameter(key.octets, 'bigint')}"
+
+    def _on_modseq(self, key: p.ModSeq) -> str:
+        return f"f.modseq >= {self._parameter(key.value, 'bigint')}"
+
+    def _on_within(self, key: p.Within) -> str:
+        compare = "<=" if key.op == "older" else ">="
+        return f"m.internal_date {compare} now() - make_interval(secs => {self._parameter(key.seconds, 'float8')})"
+
+    def _on_emailid(self, key: p.EmailId) -> str:
+        return f"m.body_id = {self._parameter(key.id, 'bigint')}"

@@ -1,0 +1,222 @@
+"""The mailstore of one process: the only way mail changes, for SMTP, IMAP and the API alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from mailraven.blobs import BlobStore
+from mailraven.db import Database, DatabaseUnavailable
+from mailraven.mailstore import flagging, mailboxes, messages, program, transfer
+from mailraven.mailstore import search as searching
+from mailraven.mailstore.bodies import BodyStore
+from mailraven.mailstore.errors import OverQuota, Unavailable
+from mailraven.mailstore.intake import Arrival, Intake, Target
+from mailraven.mailstore.model import Appended, BodyRef, Copied, Items, MailboxInfo, Stored, Upload
+from mailraven.mailstore.view import MailboxView
+from mailraven.mailstore.views import Views
+from mailraven.message import summarize
+
+INLINE_MAX = 32 * 1024
+
+
+@contextmanager
+def _temporary() -> Iterator[None]:
+    """A database that is away is a temporary failure of the mailstore."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise Unavailable(str(error)) from error
+
+
+class Mailstore:
+    """One a process. Every change is one transaction, durable on return, and told to all sessions after commit."""
+
+    def __init__(self, database: Database, blobs: BlobStore, *, inline_max: int = INLINE_MAX) -> None:
+        self._database = database
+        self._bodies = BodyStore(database, blobs, inline_max)
+        self._views = Views(database)
+        self.intake = Intake(database, self._bodies, self._views.touched)
+
+    async def close(self) -> None:
+        """Stop the background tasks."""
+        await self._views.close()
+
+    # -- mailboxes ---------------------------------------------------------------------------------------------
+
+    async def list_mailboxes(self, account: int) -> list[MailboxInfo]:
+        """All mailboxes of an account, by name."""
+        with _temporary():
+            return await mailboxes.list_mailboxes(self._database, account)
+
+    async def mailbox(self, account: int, name: str) -> MailboxInfo:
+        """One mailbox by name. NoSuchMailbox."""
+        with _temporary():
+            return await mailboxes.find(self._database, account, name)
+
+    async def create(self, account: int, name: str, special_use: str | None = None) -> MailboxInfo:
+        """Make a mailbox and the parents it lacks. MailboxExists, InvalidName, TooManyMailboxes."""
+        with _temporary():
+            return await mailboxes.create(self._database, account, name, special_use)
+
+    async def delete(self, account: int, name: str) -> None:
+        """Delete a mailbox with its messages. NoSuchMailbox, HasChildren, InvalidName for INBOX."""
+        with _temporary():
+            mailbox = await mailboxes.delete(self._database, account, name)
+        self._views.touched(account, mailbox, 0)
+
+    async def rename(self, account: int, old: str, new: str) -> None:
+        """Rename with children; INBOX's messages move. NoSuchMailbox, MailboxExists, InvalidName."""
+        with _temporary():
+            for change in await mailboxes.rename(self._database, account, old, new):
+                self._views.touched(*change)
+
+    async def subscribe(self, account: int, name: str) -> None:
+        """Subscribe to a name, of a mailbox or not. InvalidName."""
+        with _temporary():
+            await mailboxes.subscribe(self._database, account, name, on=True)
+
+    async def unsubscribe(self, account: int, name: str) -> None:
+        """Unsubscribe. InvalidName."""
+        with _temporary():
+            await mailboxes.subscribe(self._database, account, name, on=False)
+
+    async def subscriptions(self, account: int) -> list[str]:
+        """Subscribed names, sorted."""
+        with _temporary():
+            return await mailboxes.subscriptions(self._database, account)
+
+    async def claim_recent(self, account: int, mailbox: int) -> int:
+        """First UID that is \\Recent for this SELECT, which takes them."""
+        with _temporary():
+            return await mailboxes.claim_recent(self._database, account, mailbox)
+
+    async def usage(self, account: int) -> tuple[int, int | None]:
+        """Octets stored, and the quota (None: unlimited)."""
+        with _temporary():
+            return await mailboxes.usage(self._database, account)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    async def view(self, account: int, mailbox: int) -> MailboxView:
+        """The process's shared view, as new as the database now; pair with release(). NoSuchMailbox."""
+        return await self._views.open(account, mailbox)
+
+    def release(self, view: MailboxView) -> None:
+        """Close a view."""
+        self._views.release(view)
+
+    async def refresh(self, view: MailboxView) -> None:
+        """Bring a view up to the database now; `view.gone` tells that the mailbox was deleted."""
+        await self._views.refresh(view)
+
+    async def fetch(self, account: int, mailbox: int, uids: Sequence[int]) -> AsyncIterator[list[Items]]:
+        """Items of ascending UIDs in lists of 500 at most; those that are gone are left out."""
+        with _temporary():
+            async for chunk in messages.fetch(self._database, account, mailbox, uids):
+                yield chunk
+
+    async def read(self, ref: BodyRef, offset: int = 0, length: int | None = None) -> bytes:
+        """The octets of a message, or a slice of them."""
+        return await self._bodies.read(ref, offset, length)
+
+    def read_many(self, refs: Sequence[BodyRef], budget: int = 8 << 20) -> AsyncIterator[list[bytes]]:
+        """The octets of many messages in order, in lists of some `budget` octets."""
+        return self._bodies.read_many(refs, budget)
+
+    async def search(self, account: int, mailbox: int, program: program.Key, sequence: Sequence[int]) -> list[int]:
+        """UIDs that match, ascending; `sequence` holds the session's UIDs by sequence number."""
+        with _temporary():
+            return await searching.search(self._database, self._bodies, account, mailbox, program, sequence)
+
+    # -- changing ----------------------------------------------------------------------------------------------
+
+    async def append(self, account: int, mailbox_id: int, uploads: Sequence[Upload]) -> Appended:
+        """Store messages, all or nothing. NoSuchMailbox, OverQuota, TooManyKeywords."""
+        used, quota = await self.usage(account)
+        if quota is not None and used + sum(len(upload.raw) for upload in uploads) > quota:
+            raise OverQuota("the account is over its quota")
+        prepared = [await self._prepare(account, mailbox_id, upload) for upload in uploads]
+        committed = await self.intake.add(prepared)
+        await self._refresh_open(account, mailbox_id, 0)
+        return Appended(committed[0].rows[0][3], [one.rows[0][2] for one in committed])
+
+    async def _prepare(self, account: int, mailbox_id: int, upload: Upload) -> Arrival:
+        flags = upload.flags
+        if upload.keywords:
+            with _temporary():
+                flags |= await flagging.learn_keywords(self._database, account, mailbox_id, upload.keywords)
+        body = await self._bodies.place(account, upload.raw)
+        when = upload.internal_date or datetime.now(UTC).replace(microsecond=0)
+        return Arrival(body, summarize(upload.raw), [Target(account, mailbox_id, flags, b"", when)])
+
+    async def store(
+        self,
+        account: int,
+        mailbox_id: int,
+        uids: Sequence[int],
+        operation: flagging.Operation,
+        flags: int,
+        keywords: Sequence[str] = (),
+        unchanged_since: int | None = None,
+    ) -> Stored:
+        """Change flags of ascending UIDs. NoSuchMailbox, TooManyKeywords."""
+        with _temporary():
+            stored, known = await flagging.store(
+                self._database, account, mailbox_id, uids, operation, flags, keywords, unchanged_since
+            )
+        view = self._views.get(account, mailbox_id)
+        if view is not None:
+            view.keywords[:] = known
+            if stored.changed and view.highest_modseq == stored.modseq - 1:
+                rows = ((uid, mask, stored.modseq) for uid, mask in stored.changed.items())
+                view.change(stored.modseq, rows)
+                view.reach(stored.modseq)
+        if stored.changed:
+            await self._committed(account, mailbox_id, stored.modseq)
+        return stored
+
+    async def copy(
+        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str
+    ) -> Copied:
+        """Copy, all or nothing. NoSuchMailbox (the target's: TRYCREATE), OverQuota, TooManyKeywords."""
+        with _temporary():
+            name = mailboxes.normalise_existing(target_name)
+            copied, target = await transfer.copy(self._database, account, mailbox_id, uids, target_account, name)
+        if copied.target:
+            await self._committed(target_account, target, 0)
+        return copied
+
+    async def move(
+        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str
+    ) -> Copied:
+        """Move, all or nothing. As copy."""
+        with _temporary():
+            name = mailboxes.normalise_existing(target_name)
+            moved = await transfer.move(self._database, account, mailbox_id, uids, target_account, name)
+        if moved.copied.source:
+            await self._committed(target_account, moved.target_mailbox, 0)
+            await self._committed(account, mailbox_id, moved.source_modseq)
+        return moved.copied
+
+    async def expunge(self, account: int, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
+        """Remove the \\Deleted messages, among `uids` only where given; returns their UIDs."""
+        with _temporary():
+            modseq, removed = await transfer.expunge(self._database, account, mailbox_id, uids)
+        if removed:
+            await self._committed(account, mailbox_id, modseq)
+        return removed
+
+    async def _committed(self, account: int, mailbox: int, modseq: int) -> None:
+        """The change is durable: this process' view shows it on return, the others hear of it soon."""
+        await self._refresh_open(account, mailbox, modseq)
+        self._views.touched(account, mailbox, modseq)
+
+    async def _refresh_open(self, account: int, mailbox: int, modseq: int) -> None:
+        view = self._views.get(account, mailbox)
+        if view is not None and (modseq == 0 or view.highest_modseq < modseq):
+            try:
+                await self._views.refresh(view)
+            except Unavailable:
+                pass  # the change itself is done; the poll brings the view up

@@ -1,0 +1,1 @@
+"""Real parts for tests: a Postgres, databases, corpora, dialogues. Imported by tests only."""

@@ -3,8 +3,10 @@
 import asyncio
 from datetime import UTC, date, datetime
 
+import asyncpg
 import pytest
 
+from mailraven.blobs import FileBlobStore
 from mailraven.db import Database
 from mailraven.mailstore import (
     Delivery,
@@ -21,6 +23,7 @@ from mailraven.mailstore import (
     program,
 )
 from mailraven.mailstore import flags as flag_bits
+from mailraven.mailstore.collector import Collected, collect
 
 
 def message(number: int, *, subject: str = "note", body: str = "hello", size: int = 0) -> bytes:
@@ -135,7 +138,7 @@ async def test_flags_change_only_what_changes_and_other_processes_see_it(
     theirs.add_waiter(woken.set)
     before = theirs.snapshot()
     stored = await mailstore.store(account, box, [1, 2, 3], "add", flag_bits.SEEN, ["$Forwarded"])
-    assert stored.changed == {uid: flag_bits.SEEN | 32 for uid in (1, 2, 3)}
+    assert stored.changed == dict.fromkeys((1, 2, 3), flag_bits.SEEN | 32)
     await asyncio.wait_for(woken.wait(), 10)
     delta = theirs.since(before)
     assert (delta.expunged, delta.exists, delta.changed) == ([], None, [1, 2, 3])
@@ -319,3 +322,58 @@ async def test_search(mailstore: Mailstore, account: int, key: program.Key, expe
         await mailstore.append(account, inbox.id, [Upload(raw)])
     await mailstore.store(account, inbox.id, [1], "add", flag_bits.SEEN)
     assert await mailstore.search(account, inbox.id, key, [1, 2, 3]) == expected
+
+
+async def test_a_released_body_goes_after_its_grace_and_only_when_nothing_has_it(
+    mailstore: Mailstore, database: Database, blobs: FileBlobStore, account: int
+) -> None:
+    box = (await mailstore.mailbox(account, "INBOX")).id
+    await mailstore.append(account, box, [Upload(message(1, size=5000)), Upload(message(2)), Upload(message(3))])
+    await mailstore.copy(account, box, [3], account, "Archive")
+    await mailstore.store(account, box, [1, 2, 3], "add", flag_bits.DELETED)
+    await mailstore.expunge(account, box)
+    assert await collect(database, blobs) == Collected()
+    async with database.acquire() as connection:
+        await connection.execute("UPDATE body_release SET released_at = now() - interval '2 days'")
+    collected = await collect(database, blobs)
+    assert (collected.bodies, collected.blobs) == (2, 1)
+    assert [blob async for blob in blobs.list()] == []
+    archive = await mailstore.mailbox(account, "Archive")
+    (kept,) = await all_items(mailstore, account, archive.id)
+    assert await mailstore.read(kept.body) == message(3)
+
+
+async def test_a_broken_connection_in_the_middle_of_a_batch_delivers_exactly_once(
+    mailstore: Mailstore, account: int, dsn: str
+) -> None:
+    """Backends are cut again and again under load: each acknowledged message is there once, none twice."""
+    killer = await asyncpg.connect(dsn)
+    target = (LocalTarget(account, "alice@example.test"),)
+    done = asyncio.Event()
+    cuts = 0
+
+    async def cut() -> None:
+        nonlocal cuts
+        while not done.is_set():
+            cuts += await killer.fetchval(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%WITH item AS%'"
+            )
+            await asyncio.sleep(0.02)
+
+    cutting = asyncio.create_task(cut())
+    results = await asyncio.gather(
+        *(mailstore.intake.deliver(Delivery(message(number), target)) for number in range(300)), return_exceptions=True
+    )
+    for number in range(300, 500):
+        results.append(await mailstore.intake.deliver(Delivery(message(number), target)))
+    done.set()
+    await cutting
+    await killer.close()
+    assert cuts
+    assert not [result for result in results if isinstance(result, BaseException)]
+    inbox = await mailstore.mailbox(account, "INBOX")
+    items = await all_items(mailstore, account, inbox.id)
+    assert inbox.messages == len(items) == 500
+    assert len({item.email_id for item in items}) == 500
+    assert sorted(result.uids[0][2] for result in results) == [item.uid for item in items]

@@ -65,9 +65,7 @@ def make_api(directory: Directory) -> FastAPI:
         return [Domain.model_validate(item, from_attributes=True) for item in found]
 
     @api.get("/api/v1/accounts", dependencies=authorized)
-    async def accounts(
-        domain: str, after: str = "", limit: Annotated[int, limit_query] = 100
-    ) -> list[Account]:
+    async def accounts(domain: str, after: str = "", limit: Annotated[int, limit_query] = 100) -> list[Account]:
         found = await directory.list_accounts(domain, after=after, limit=limit)
         return [Account.model_validate(item, from_attributes=True) for item in found]
 

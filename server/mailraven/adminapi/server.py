@@ -42,14 +42,15 @@ class HttpServer:
             h11_max_incomplete_event_size=32768,
         )
         self._server = _Server(self._config)
-        self._task: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self, sockets: Sequence[tuple[str, socket.socket, str]]) -> None:
         """Returns when it accepts."""
-        self._task = asyncio.ensure_future(self._server.serve([bound for _, bound, _ in sockets]))
+        bound = [listening for _, listening, _ in sockets]
+        self._task = task = asyncio.create_task(self._server.serve(bound), name="http")
         while not self._server.started:
-            if self._task.done():
-                self._task.result()
+            if task.done():
+                task.result()
                 raise RuntimeError("the HTTP server ended at once")
             await asyncio.sleep(0.005)
 

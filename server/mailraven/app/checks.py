@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import time
 from pathlib import Path
 
 from mailraven.adminapi.health import Check, HealthMonitor, Level, Report
@@ -16,6 +16,7 @@ from mailraven.telemetry import metrics
 _GREETINGS = {"mx": (b"220", b"QUIT\r\n"), "submission": (b"220", b"QUIT\r\n"), "imap": (b"* OK", b"a LOGOUT\r\n")}
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_STATM = Path("/proc/self/statm")
 
 
 def add_checks(
@@ -98,16 +99,17 @@ def _greeting(endpoint: Endpoint) -> Check:
     return check
 
 
-def watch_process(clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    """A task that measures this process once a second: memory, and how late its loop is."""
+async def watch_process() -> None:
+    """Measures this process once a second: its memory, and how late its loop is. Until cancelled."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(1.0)
+        metrics.WORKER_LOOP_LAG_SECONDS.set(max(0.0, time.monotonic() - before - 1.0))
+        metrics.WORKER_RESIDENT_BYTES.set(_resident_bytes())
 
-    async def watch() -> None:
-        statm = Path("/proc/self/statm")
-        while True:
-            before = clock()
-            await sleep(1.0)
-            metrics.WORKER_LOOP_LAG_SECONDS.set(max(0.0, clock() - before - 1.0))
-            if statm.exists():
-                metrics.WORKER_RESIDENT_BYTES.set(int(statm.read_text().split()[1]) * _PAGE)
 
-    return watch
+def _resident_bytes() -> int:
+    try:
+        return int(_STATM.read_text().split()[1]) * _PAGE
+    except OSError:  # not Linux
+        return 0

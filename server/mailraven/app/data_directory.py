@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mailraven.app.errors import StartError
 
-
 _ORPHANS_END = 10.0
 
 

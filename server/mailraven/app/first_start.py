@@ -52,7 +52,7 @@ async def prepare(config: Config, data: DataDirectory, domain: str | None, users
             wanted = [f"{name}@{domain or DEMO_DOMAIN}" for name in _DEMO_USERS]
         for name in _domains(domain, wanted):
             await _ensure_domain(directory, name)
-        made = {}
+        made: dict[str, str] = {}
         for address in wanted:
             await _ensure_account(directory, address, made)
         token = await _ensure_token(directory, data)

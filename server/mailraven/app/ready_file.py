@@ -25,9 +25,7 @@ def describe(endpoints: Mapping[str, Endpoint], prepared: Prepared, ca_file: Pat
     http = endpoints["http"]
     return {
         "pid": os.getpid(),
-        **{
-            key: {"host": endpoints[name].host, "port": endpoints[name].port} for key, name in _KEYS.items()
-        },
+        **{key: {"host": endpoints[name].host, "port": endpoints[name].port} for key, name in _KEYS.items()},
         "http": {"url": url(http)},
         "admin_token": prepared.admin_token,
         "ca_file": str(ca_file) if ca_file else None,

@@ -67,7 +67,7 @@ def _smtp(role: Role, config: Config, nouns: Nouns, tls: ssl.SSLContext | None) 
 def _imap(config: Config, nouns: Nouns, tls: ssl.SSLContext | None) -> Server:
     from mailraven.imapd import ImapServer
 
-    return ImapServer(config, nouns, tls)
+    return ImapServer(nouns.mailstore, nouns.directory, config.imap, hostname=config.hostname, tls=tls)
 
 
 def _delivery(config: Config, nouns: Nouns) -> Server:

@@ -149,10 +149,13 @@ class Supervisor:
         ours, theirs = socket.socketpair()
         sys.stdout.flush()
         sys.stderr.flush()
+        # A signal between the fork and the worker's own handlers would be lost in our handler's copy.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
             ours.close()
             self._become_worker(slot, theirs)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         theirs.close()
         ours.setblocking(False)
         self._selector.register(ours, selectors.EVENT_READ, slot)
@@ -165,6 +168,7 @@ class Supervisor:
             signal.set_wakeup_fd(-1)
             for number in (*_SIGNALS, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             for other in self._slots:
                 if other.end is not None:
                     other.end.close()  # else a worker would not see the end of a dead supervisor's line
@@ -271,4 +275,3 @@ def _drop(woken: socket.socket) -> None:
             pass
     except BlockingIOError:
         return
-

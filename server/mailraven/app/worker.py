@@ -4,9 +4,9 @@ import asyncio
 import gc
 import signal
 import ssl
-import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 import uvloop
@@ -65,7 +65,7 @@ class _Worker:
         """From start to drained."""
         self._take_signals()
         async with AsyncExitStack() as stack:
-            self._spawn(stack, watch_process(time.monotonic, asyncio.sleep)())
+            self._spawn(stack, watch_process())
             if self._link is not None:
                 self._spawn(stack, self._link.beat())
             await self._ops_server.start(self._listen(None))
@@ -96,8 +96,8 @@ class _Worker:
             end_at_once()
         self._stop.set()
 
-    def _spawn(self, stack: AsyncExitStack, coroutine: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+    def _spawn(self, stack: AsyncExitStack, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
         stack.push_async_callback(close_quietly, task)
 
     def _listen(self, role: Role | None) -> list[Listening]:
@@ -137,13 +137,7 @@ class _Worker:
         delay = _RETRY_FIRST
         while True:
             try:
-                nouns = await build_nouns(self._config, url.get_secret_value())
-                try:
-                    await _check_schema(nouns)
-                except BaseException:
-                    await nouns.close()
-                    raise
-                return nouns
+                return await _connect_once(self._config, url.get_secret_value())
             except (DatabaseUnavailable, BlobUnavailable) as error:
                 _log.warning("waiting", reason=str(error), retry_seconds=delay)
             await asyncio.sleep(delay)
@@ -160,6 +154,16 @@ class _Worker:
             if isinstance(result, BaseException):
                 _log.error("drain failed", exc_info=result)
         _log.info("stopped")
+
+
+async def _connect_once(config: Config, dsn: str) -> Nouns:
+    nouns = await build_nouns(config, dsn)
+    try:
+        await _check_schema(nouns)
+    except BaseException:
+        await nouns.close()
+        raise
+    return nouns
 
 
 async def _check_schema(nouns: Nouns) -> None:

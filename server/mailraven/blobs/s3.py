@@ -131,9 +131,7 @@ class S3BlobStore:
 
     def _put(self, name: str, data: bytes) -> None:
         # The client sends a digest of the content, which the server compares (SHA-256, or MD5 under TLS).
-        result = self._client.put_object(
-            self._bucket, name, io.BytesIO(data), len(data), content_type=_CONTENT_TYPE
-        )
+        result = self._client.put_object(self._bucket, name, io.BytesIO(data), len(data), content_type=_CONTENT_TYPE)
         if (result.etag or "").strip('"') == hashlib.md5(data, usedforsecurity=False).hexdigest():
             return
         # With server-side encryption the ETag is something else: the size must do.

@@ -42,7 +42,8 @@ _AWAY = (
 def is_away(error: BaseException) -> bool:
     """Whether an error says that the server or the way to it is the trouble, not the statement."""
     if isinstance(error, asyncpg.InterfaceError):
-        return "clos" in str(error)  # a closed or closing connection or pool; others are wrong arguments
+        # A connection or pool that is closed, closing or taken away; all others are wrong arguments.
+        return any(word in str(error) for word in ("clos", "released"))
     return isinstance(error, _AWAY)
 
 

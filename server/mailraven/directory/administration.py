@@ -90,9 +90,7 @@ class Administration:
         async with self._read() as connection:
             return await listing.list_domains(connection, after=after, limit=limit)
 
-    async def list_accounts(
-        self, domain: str, *, after: str = "", limit: int = listing.PAGE
-    ) -> list[Account]:
+    async def list_accounts(self, domain: str, *, after: str = "", limit: int = listing.PAGE) -> list[Account]:
         """Of a domain, by localpart; `after` is the last address of the page before."""
         async with self._read() as connection:
             return await listing.list_accounts(connection, domain, after=after, limit=limit)

@@ -194,9 +194,7 @@ async def notify(connection: Connection) -> None:
 
 async def _lock_domain(connection: Connection, name: str) -> int:
     # Serializes changes within a domain: an address cannot become an account and an alias at once.
-    domain_id: int | None = await connection.fetchval(
-        "SELECT id FROM domain WHERE name = $1 FOR NO KEY UPDATE", name
-    )
+    domain_id: int | None = await connection.fetchval("SELECT id FROM domain WHERE name = $1 FOR NO KEY UPDATE", name)
     if domain_id is None:
         raise NoSuchDomain(f"no domain {name}")
     return domain_id

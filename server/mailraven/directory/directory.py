@@ -132,9 +132,7 @@ class Directory(Administration):
 
     async def _domain_exists(self, name: str) -> bool:
         async with self._read() as connection:
-            found: bool = await connection.fetchval(
-                "SELECT EXISTS (SELECT FROM domain WHERE name = $1)", name
-            )
+            found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM domain WHERE name = $1)", name)
         return found
 
 

@@ -29,9 +29,7 @@ async def list_domains(connection: Connection, *, after: str = "", limit: int = 
     return [Domain(**row) for row in rows]
 
 
-async def list_accounts(
-    connection: Connection, domain: str, *, after: str = "", limit: int = PAGE
-) -> list[Account]:
+async def list_accounts(connection: Connection, domain: str, *, after: str = "", limit: int = PAGE) -> list[Account]:
     """Of a domain, by localpart."""
     rows = await connection.fetch(
         f"{_ACCOUNTS} WHERE d.name = $1 AND c.localpart > $2 ORDER BY c.localpart LIMIT $3",
@@ -53,9 +51,7 @@ async def get_account(connection: Connection, address: str) -> Account:
     return _account(row)
 
 
-async def list_aliases(
-    connection: Connection, domain: str, *, after: str = "", limit: int = PAGE
-) -> list[Alias]:
+async def list_aliases(connection: Connection, domain: str, *, after: str = "", limit: int = PAGE) -> list[Alias]:
     """Of a domain, by localpart."""
     name = normalize_domain(domain)
     rows = await connection.fetch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 import unicodedata
 from collections.abc import Callable
@@ -52,9 +53,7 @@ def prepare_password(password: str) -> str | None:
 class Passwords:
     """Hashes and verifies off the event loop. Beyond `waiting` queued ones the answer is «later»."""
 
-    def __init__(
-        self, *, threads: int = 2, waiting: int = 128, parameters: argon2.Parameters = _PARAMETERS
-    ) -> None:
+    def __init__(self, *, threads: int = 2, waiting: int = 128, parameters: argon2.Parameters = _PARAMETERS) -> None:
         self._hasher = argon2.PasswordHasher.from_parameters(parameters)
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="password")
         self._limit = threads + waiting
@@ -66,9 +65,7 @@ class Passwords:
         """The PHC string of a new password. Raises WeakPassword, DirectoryUnavailable."""
         prepared = prepare_password(password)
         if prepared is None:
-            raise WeakPassword(
-                f"a password has no control characters and is at most {MAXIMUM_OCTETS} octets long"
-            )
+            raise WeakPassword(f"a password has no control characters and is at most {MAXIMUM_OCTETS} octets long")
         if len(prepared) < MINIMUM_LENGTH:
             raise WeakPassword(f"a password has at least {MINIMUM_LENGTH} characters")
         return await self._run(lambda: self._hasher.hash(prepared))
@@ -91,7 +88,7 @@ class Passwords:
 
     def _verify(self, stored: str | None, prepared: str | None) -> bool:
         if self._dummy is None:  # two threads may both make one: harmless
-            self._dummy = self._hasher.hash("a password that nobody has")
+            self._dummy = self._hasher.hash(secrets.token_hex())
         try:
             self._hasher.verify(stored or self._dummy, prepared or "-")
         except argon2.exceptions.VerifyMismatchError:
@@ -99,7 +96,7 @@ class Passwords:
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             _log.error("stored password hash cannot be read")
             return False
-        return stored is not None and prepared is not None
+        return bool(stored) and prepared is not None
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._limit:

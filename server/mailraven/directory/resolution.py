@@ -126,9 +126,7 @@ def decide(address: Address, found: _Found) -> _Step:
     return _Step(targets=tuple(found.aliases.get(CATCH_ALL, ())), route=Route.CATCH_ALL)
 
 
-def _collect(
-    step: _Step, address: Address, accounts: dict[int, LocalAccount], remote: dict[str, None]
-) -> bool:
+def _collect(step: _Step, address: Address, accounts: dict[int, LocalAccount], remote: dict[str, None]) -> bool:
     if step.account is not None:
         accounts.setdefault(step.account.account_id, step.account)
     elif not step.local:
@@ -170,9 +168,7 @@ def _add(found: _Found, row: asyncpg.Record, domain: str) -> None:
     if kind == "alias":
         found.aliases.setdefault(localpart, []).append(row["target"])
     elif kind is not None:
-        account = LocalAccount(
-            row["id"], str(Address(localpart, domain)), row["quota_bytes"], row["used_bytes"]
-        )
+        account = LocalAccount(row["id"], str(Address(localpart, domain)), row["quota_bytes"], row["used_bytes"])
         if kind == "account":
             found.accounts[localpart] = (account, row["suspended"])
         else:

@@ -38,9 +38,7 @@ async def verify_token(connection: Connection, secret: str) -> str | None:
     """The token's name. The look-up is by digest, so its time says nothing about the secret."""
     if not _SECRET.fullmatch(secret):
         return None
-    name: str | None = await connection.fetchval(
-        "SELECT name FROM api_token WHERE sha256 = $1", _digest(secret)
-    )
+    name: str | None = await connection.fetchval("SELECT name FROM api_token WHERE sha256 = $1", _digest(secret))
     return name
 
 

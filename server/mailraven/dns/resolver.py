@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
@@ -86,7 +87,7 @@ class Resolver:
             return found
         raise failure or NoAddress(f"{host} has no address")
 
-    async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> list[dns.rdata.Rdata]:
+    async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> list[Any]:
         """Records after following CNAMEs; empty: the name exists without such records."""
         try:
             absolute = dns.name.from_text(name)

@@ -21,9 +21,9 @@ _ATOM = re.compile(char_class(abnf.ATOM_CHAR) + b"+")
 _ASTRING = re.compile(char_class(abnf.ASTRING_CHAR) + b"+")
 # list-mailbox = 1*list-char / string
 _LIST_MAILBOX = re.compile(char_class(abnf.LIST_CHAR) + b"+")
-# quoted = DQUOTE *QUOTED-CHAR DQUOTE; UTF-8 is checked after
+# quoted = DQUOTE *QUOTED-CHAR DQUOTE; UTF-8 is checked after. Possessive, so that no backtracking is ever tried.
 _QUOTED = re.compile(
-    rb'"((?:' + char_class(abnf.QUOTED_PLAIN + bytes(range(0x80, 0x100))) + rb'|\\["\\])*)"', re.DOTALL
+    rb'"((?:' + char_class(abnf.QUOTED_PLAIN + bytes(range(0x80, 0x100))) + rb'++|\\["\\])*+)"'
 )
 _ESCAPED = re.compile(rb'\\(["\\])')
 # number = 1*DIGIT ; nz-number = digit-nz *DIGIT

@@ -20,9 +20,9 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0
 }
 
 
-def configure(level: str = "info", fmt: str = "json", stream: TextIO | None = None) -> None:
+def configure(level: str = "info", fmt: str = "json", output: str = "stdout") -> None:
     """Sets up structlog, and the standard library's logging to go the same way. Once a process."""
-    out = stream or sys.stdout
+    out = sys.stderr if output == "stderr" else sys.stdout
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,

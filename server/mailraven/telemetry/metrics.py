@@ -9,9 +9,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 # SMTP, role: mx | submission
-SMTP_CONNECTIONS = Gauge(
-    "mailraven_smtp_connections", "Open SMTP connections.", ["role"], multiprocess_mode="livesum"
-)
+SMTP_CONNECTIONS = Gauge("mailraven_smtp_connections", "Open SMTP connections.", ["role"], multiprocess_mode="livesum")
 SMTP_SESSIONS = Counter("mailraven_smtp_sessions", "SMTP connections taken or refused.", ["role", "result"])
 SMTP_MESSAGES = Counter(
     "mailraven_smtp_messages",
@@ -53,18 +51,14 @@ DELIVERY_SECONDS = Histogram(
 )
 DELIVERY_DSNS = Counter("mailraven_delivery_dsns", "Delivery status notifications sent.", ["action"])
 # state: queued, attempting, deferred, held. Every process reads the same tables: the latest counts.
-QUEUE_DEPTH = Gauge(
-    "mailraven_queue_recipients", "Recipients in the queue.", ["state"], multiprocess_mode="mostrecent"
-)
+QUEUE_DEPTH = Gauge("mailraven_queue_recipients", "Recipients in the queue.", ["state"], multiprocess_mode="mostrecent")
 QUEUE_OLDEST_SECONDS = Gauge(
     "mailraven_queue_oldest_seconds", "How late the oldest due recipient is.", multiprocess_mode="mostrecent"
 )
 
 # Storage
 INTAKE_BATCH = Histogram("mailraven_intake_batch_messages", "Messages of one group commit.", buckets=_BATCH)
-INTAKE_COMMIT_SECONDS = Histogram(
-    "mailraven_intake_commit_seconds", "How long a group commit took.", buckets=_SECONDS
-)
+INTAKE_COMMIT_SECONDS = Histogram("mailraven_intake_commit_seconds", "How long a group commit took.", buckets=_SECONDS)
 INTAKE_RETRIES = Counter("mailraven_intake_retries", "Batches that failed and were retried one by one.")
 MAILBOX_VIEWS = Gauge("mailraven_mailbox_views", "Mailbox views in memory.", multiprocess_mode="livesum")
 NOTIFICATIONS = Counter("mailraven_notifications", "Notifications of Postgres.", ["channel", "direction"])

@@ -9,6 +9,7 @@ import asyncio
 import struct
 from collections import Counter
 from types import TracebackType
+from typing import cast
 
 import dns.flags
 import dns.message
@@ -148,8 +149,7 @@ class _Udp(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         response = self._server.answer(data, "udp")

@@ -29,7 +29,7 @@ END $$
 
 
 class TestCluster:
-    """A cluster with a migrated template database; databases are cloned from it in some 0.1 s, or emptied and lent again."""
+    """A cluster with a migrated template database; databases are cloned from it, or emptied and lent again."""
 
     __test__ = False
 

@@ -50,9 +50,7 @@ def _is_current(files: CertificateFiles, ca_key_file: Path, names: Sequence[str]
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (ValueError, x509.ExtensionNotFound):
         return False
-    return (
-        set(found) == set(_alternative_names(names)) and now + _RENEW_BEFORE < certificate.not_valid_after_utc
-    )
+    return set(found) == set(_alternative_names(names)) and now + _RENEW_BEFORE < certificate.not_valid_after_utc
 
 
 def _make(files: CertificateFiles, ca_key_file: Path, names: Sequence[str], now: dt.datetime) -> None:
@@ -70,9 +68,7 @@ def _make(files: CertificateFiles, ca_key_file: Path, names: Sequence[str], now:
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     _write(files.key_file, _key_pem(key), 0o600)

@@ -1,0 +1,138 @@
+"""`mailraven up`, second part: Postgres, first start, workers under a supervisor."""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import gc
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from mailraven.app import ready_file
+from mailraven.app.child import run_in_child
+from mailraven.app.data_directory import DataDirectory
+from mailraven.app.errors import StartError
+from mailraven.app.expected import EXPECTED
+from mailraven.app.first_start import Prepared, User, prepare
+from mailraven.app.link import WorkerLink
+from mailraven.app.roles import ALL_ROLES, LISTENERS
+from mailraven.app.servers import import_role
+from mailraven.app.sockets import Endpoint, Reservation, reserve
+from mailraven.app.supervisor import Plan, Supervisor
+from mailraven.app.up import LOOPBACK, UpOptions
+from mailraven.app.worker import run_worker
+from mailraven.config import Config
+from mailraven.db import EmbeddedPostgres, EmbeddedPostgresError
+from mailraven.telemetry.multiprocess import WorkerSlot
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What the summary shows."""
+
+    data: Path
+    endpoints: dict[str, Endpoint]
+    prepared: Prepared
+    ca_file: Path | None
+    workers: int
+
+
+def run(
+    options: UpOptions, config: Config, data: DataDirectory, slot: WorkerSlot, show: Callable[[Running], None]
+) -> int:
+    """The exit code. Raises StartError or ConfigError."""
+    if options.ready_file is not None:
+        options.ready_file.unlink(missing_ok=True)
+    reservation = reserve(config.listeners, LISTENERS)
+    postgres = _start_postgres(config, data)
+    try:
+        if postgres is not None:
+            config = _with_database(config, postgres.dsn)
+        config, ca_file, prepared = _prepare(config, data, options)
+        endpoints = {endpoint.name: endpoint for endpoint in reservation.endpoints}
+        workers = config.workers or len(os.sched_getaffinity(0))
+        running = Running(data.path, endpoints, prepared, ca_file, workers)
+        plan = Plan(
+            workers=workers,
+            work=_work(config, reservation),
+            ready=lambda: _announce(options, running, show),
+            drain_timeout=config.drain_timeout,
+            stall_timeout=config.health.stall_timeout,
+            metrics=data.metrics,
+            slot=slot,
+            postgres=postgres,
+        )
+        return Supervisor(plan).run()
+    finally:
+        if options.ready_file is not None:
+            options.ready_file.unlink(missing_ok=True)
+        reservation.close()
+        if postgres is not None:
+            postgres.stop()
+
+
+def _start_postgres(config: Config, data: DataDirectory) -> EmbeddedPostgres | None:
+    if config.database.url is not None:
+        return None
+    try:
+        postgres = EmbeddedPostgres(data.postgres)
+        postgres.start()
+    except EmbeddedPostgresError as error:
+        raise StartError(str(error)) from None
+    return postgres
+
+
+def _with_database(config: Config, dsn: str) -> Config:
+    return config.model_copy(update={"database": config.database.model_copy(update={"url": SecretStr(dsn)})})
+
+
+def _prepare(config: Config, data: DataDirectory, options: UpOptions) -> tuple[Config, Path | None, Prepared]:
+    answer = run_in_child(lambda: _prepared_in_child(config, data, options), EXPECTED)
+    prepared = Prepared(tuple(User(**user) for user in answer["users"]), answer["admin_token"])
+    if answer["tls"] is None:
+        return config, None, prepared
+    files = {name: Path(path) for name, path in answer["tls"].items()}
+    ca_file = files.pop("ca_file")
+    return config.model_copy(update={"tls": config.tls.model_copy(update=files)}), ca_file, prepared
+
+
+def _prepared_in_child(config: Config, data: DataDirectory, options: UpOptions) -> dict[str, Any]:
+    tls = None
+    if config.tls.cert_file is None:
+        from mailraven.tls.selfsigned import ensure_self_signed
+
+        tls = ensure_self_signed(data.tls, _names(config), dt.datetime.now(dt.UTC))
+    prepared = asyncio.run(prepare(config, data, options.domain, options.users))
+    return {
+        **dataclasses.asdict(prepared),
+        "tls": None if tls is None else {name: str(path) for name, path in dataclasses.asdict(tls).items()},
+    }
+
+
+def _names(config: Config) -> Sequence[str]:
+    hosts = {getattr(config.listeners, kind.name).host for kind in LISTENERS} - {"0.0.0.0", "::"}  # noqa: S104
+    return [config.hostname, "localhost", LOOPBACK, "::1", *sorted(hosts)]
+
+
+def _work(config: Config, reservation: Reservation) -> Callable[[WorkerLink], int]:
+    for role in ALL_ROLES:
+        import_role(role)
+    gc.collect()
+    gc.freeze()
+
+    def work(link: WorkerLink) -> int:
+        reservation.close()
+        return run_worker(config, ALL_ROLES, reservation.endpoints, link)
+
+    return work
+
+
+def _announce(options: UpOptions, running: Running, show: Callable[[Running], None]) -> None:
+    if options.ready_file is not None:
+        content = ready_file.describe(running.endpoints, running.prepared, running.ca_file)
+        ready_file.write(options.ready_file, content)
+    show(running)

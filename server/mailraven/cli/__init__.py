@@ -1,0 +1,5 @@
+"""The command line: `mailraven`."""
+
+from mailraven.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,33 @@
+"""`mailraven serve`."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from mailraven.app.roles import Role
+from mailraven.cli.options import Assignments, ConfigFiles
+from mailraven.cli.problems import reported
+
+
+def serve(
+    roles: Annotated[
+        list[Role], typer.Argument(metavar="ROLE...", help="mx, submission, imap, delivery, admin", show_default=False)
+    ],
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes. [default: 1]", show_default=False)
+    ] = None,
+    config: ConfigFiles = None,
+    assignments: Assignments = None,
+) -> None:
+    """Run chosen roles against the settings (YAML files and MAILRAVEN_* variables, docs/configuration.md).
+
+    Example:  mailraven serve mx submission --config /etc/mailraven/mailraven.yaml
+    """
+    from mailraven.app.serve import serve as run
+    from mailraven.config import load
+
+    with reported():
+        given = {} if workers is None else {"workers": workers}
+        code = run(load(config or (), os.environ, assignments or (), options=given), roles)
+    raise typer.Exit(code)

@@ -1,0 +1,105 @@
+"""Untagged data responses but FETCH (RFC 9051 §7.2-7.4): complete lines, ready to be sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from mailraven.imap import strings
+from mailraven.imap.mailbox_name import DELIMITER
+
+
+def capability(capabilities: Iterable[str]) -> bytes:
+    """CAPABILITY."""
+    return b"* CAPABILITY %b\r\n" % " ".join(capabilities).encode("ascii")
+
+
+def enabled(capabilities: Iterable[str]) -> bytes:
+    """ENABLED (RFC 5161 §3.2), also with nothing in it."""
+    return " ".join(("* ENABLED", *capabilities)).encode("ascii") + b"\r\n"
+
+
+def flags(names: Iterable[str]) -> bytes:
+    """FLAGS."""
+    return b"* FLAGS (%b)\r\n" % " ".join(names).encode("ascii")
+
+
+def exists(count: int) -> bytes:
+    """EXISTS."""
+    return b"* %d EXISTS\r\n" % count
+
+
+def recent(count: int) -> bytes:
+    """RECENT (RFC 3501 §7.3.2)."""
+    return b"* %d RECENT\r\n" % count
+
+
+def expunge(sequence_numbers: Iterable[int]) -> bytes:
+    """EXPUNGE for each, in this order: each number counts after the ones before it."""
+    return b"".join([b"* %d EXPUNGE\r\n" % number for number in sequence_numbers])
+
+
+def search(numbers: Sequence[int], modseq: int | None = None) -> bytes:
+    """SEARCH; with MODSEQ if that was a criterion (RFC 7162 §3.1.5)."""
+    line = " ".join(("* SEARCH", *map(str, numbers)))
+    if modseq is not None and numbers:
+        line += f" (MODSEQ {modseq})"
+    return line.encode("ascii") + b"\r\n"
+
+
+def status(mailbox: str, items: Mapping[str, int | str], *, utf8: bool = False) -> bytes:
+    """STATUS; an item's value is a number, or a token as it is (MAILBOXID)."""
+    pairs = " ".join(f"{name} {value}" for name, value in items.items())
+    return b"* STATUS %b (%b)\r\n" % (strings.mailbox(mailbox, utf8=utf8), pairs.encode("ascii"))
+
+
+def list_entry(
+    mailbox: str,
+    attributes: Iterable[str] = (),
+    *,
+    kind: str = "LIST",
+    utf8: bool = False,
+    child_info: Sequence[str] = (),
+) -> bytes:
+    """LIST or LSUB for one mailbox. `child_info`: CHILDINFO selection options (RFC 5258 §3.5)."""
+    line = b'* %b (%b) "%b" %b' % (
+        kind.encode("ascii"),
+        " ".join(attributes).encode("ascii"),
+        DELIMITER.encode("ascii"),
+        strings.mailbox(mailbox, utf8=utf8),
+    )
+    if child_info:
+        options = b" ".join(strings.quoted(option.encode("ascii")) for option in child_info)
+        line += b' ("CHILDINFO" (%b))' % options
+    return line + b"\r\n"
+
+
+def list_root(*, kind: str = "LIST") -> bytes:
+    """The answer to an empty pattern: delimiter and root (RFC 9051 §6.3.9)."""
+    return b'* %b (\\Noselect) "%b" ""\r\n' % (kind.encode("ascii"), DELIMITER.encode("ascii"))
+
+
+def namespace(
+    personal: Sequence[str] = ("",), other: Sequence[str] = (), shared: Sequence[str] = ()
+) -> bytes:
+    """NAMESPACE: prefixes of each kind; none is NIL (RFC 2342 §5)."""
+    return b"* NAMESPACE %b %b %b\r\n" % (_namespaces(personal), _namespaces(other), _namespaces(shared))
+
+
+def identification(parameters: Mapping[str, str | None] | None) -> bytes:
+    """ID (RFC 2971 §3.2)."""
+    if not parameters:
+        return b"* ID NIL\r\n"
+    pairs: list[bytes] = []
+    for field, value in parameters.items():
+        pairs.append(strings.string(field.encode("utf-8")))
+        pairs.append(strings.nstring(None if value is None else value.encode("utf-8")))
+    return b"* ID (%b)\r\n" % b" ".join(pairs)
+
+
+def _namespaces(prefixes: Sequence[str]) -> bytes:
+    if not prefixes:
+        return strings.NIL
+    return b"(%b)" % b"".join(
+        b'(%b "%b")' % (strings.quoted(strings.encode_utf7(prefix)), DELIMITER.encode("ascii"))
+        for prefix in prefixes
+    )

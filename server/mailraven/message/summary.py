@@ -1,0 +1,53 @@
+"""Everything that delivery stores about a message, computed once (RFC 9051 §7.5.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailraven.message.date import parse_date
+from mailraven.message.envelope import render_envelope
+from mailraven.message.header import unfold
+from mailraven.message.limits import Budget
+from mailraven.message.structure import render_structure
+from mailraven.message.tree import parse_within
+from mailraven.message.words import decode_words, fold
+
+# RFC 5322 §2.1.1: a line has at most 998 characters, and msg-id cannot be folded.
+_MAX_MESSAGE_ID = 998
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    envelope: bytes
+    bodystructure: bytes  # the extensible form; body_wire() makes BODY of it
+    sent_at: datetime | None
+    message_id: str
+    # decoded and folded
+    subject: str
+    from_: str
+    to: str
+    cc: str
+    bcc: str
+
+
+def summarize(raw: bytes) -> Summary:
+    """Never raises."""
+    budget = Budget()
+    tree = parse_within(raw, budget)
+    fields = tree.fields
+    get = fields.get
+    date = get(b"date")
+    return Summary(
+        render_envelope(fields, budget),
+        render_structure(tree, budget),
+        parse_date(date) if date is not None else None,
+        unfold(get(b"message-id", b"")).decode("utf-8", "replace")[:_MAX_MESSAGE_ID],
+        _searchable(get(b"subject")),
+        _searchable(get(b"from")),
+        _searchable(get(b"to")),
+        _searchable(get(b"cc")),
+        _searchable(get(b"bcc")),
+    )
+
+
+def _searchable(value: bytes | None) -> str:
+    return fold(decode_words(unfold(value))) if value else ""

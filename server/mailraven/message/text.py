@@ -1,0 +1,91 @@
+"""Decoded text of a message for SEARCH and for previews (RFC 9051 §6.4.4, RFC 8970)."""
+
+import binascii
+import html
+import re
+from collections.abc import Iterator
+
+from mailraven.message.header import header_fields, unfold
+from mailraven.message.mime import param, transfer_encoding
+from mailraven.message.charsets import decode
+from mailraven.message.tree import Kind, Part, parse
+from mailraven.message.words import decode_base64, decode_words, fold
+
+MAX_TEXT = 1024 * 1024
+MAX_DECODED = 10 * 1024 * 1024
+MAX_PREVIEW = 200
+# A preview needs no more of a part than this.
+_PREVIEW_OCTETS = 16 * 1024
+
+
+def search_text(raw: bytes) -> tuple[str, str]:
+    """(header, text), decoded and folded. The text is that of all text parts and of headers of messages within."""
+    tree = parse(raw)
+    header = _header_text(raw[: min(tree.body, MAX_TEXT)])
+    texts: list[str] = []
+    kept = decoded = 0
+    for part in _in_order(tree):
+        if kept >= MAX_TEXT or decoded >= MAX_DECODED:
+            break
+        if part.kind is Kind.MESSAGE:
+            message = part.children[0]
+            text = _header_text(raw[message.start : min(message.body, message.start + MAX_TEXT)])
+            decoded += len(text)
+        elif part.kind is Kind.LEAF and part.is_text:
+            room = MAX_DECODED - decoded
+            text = fold(part_text(raw, part, room)[: MAX_TEXT - kept])
+            decoded += min(part.octets, room)
+        else:
+            continue
+        texts.append(text)
+        kept += len(text) + 1
+    return header, "\n".join(texts)[:MAX_TEXT]
+
+
+def preview(raw: bytes) -> str:
+    """The start of the first text, white space collapsed; plain text is preferred to HTML (RFC 8970 §3.1)."""
+    texts = [part for part in _in_order(parse(raw)) if part.kind is Kind.LEAF and part.is_text and part.octets]
+    plain = [part for part in texts if part.media_type.subtype.lower() == b"plain"]
+    for part in (plain or texts)[:1]:
+        text = part_text(raw, part, _PREVIEW_OCTETS)
+        if part.media_type.subtype.lower() == b"html":
+            text = _without_markup(text)
+        return " ".join(text.replace("\0", "").split())[:MAX_PREVIEW]
+    return ""
+
+
+def part_text(raw: bytes, part: Part, limit: int) -> str:
+    """The text of a leaf out of at most `limit` octets of its body."""
+    octets = raw[part.body : min(part.end, part.body + limit)]
+    encoding = transfer_encoding(part.fields.get(b"content-transfer-encoding")).lower()
+    if encoding == b"base64":
+        octets = decode_base64(octets)
+    elif encoding == b"quoted-printable":
+        octets = binascii.a2b_qp(octets)
+    return decode(octets, param(part.media_type.params, b"charset") or b"us-ascii")
+
+
+def _in_order(tree: Part) -> Iterator[Part]:
+    pending = [tree]
+    while pending:
+        part = pending.pop()
+        yield part
+        pending += reversed(part.children)
+
+
+def _header_text(header: bytes) -> str:
+    lines = [b"%b: %b" % (name, unfold(value)) for name, value in header_fields(header)]
+    return fold(decode_words_each(lines))[:MAX_TEXT]
+
+
+def decode_words_each(lines: list[bytes]) -> str:
+    return "\n".join(map(decode_words, lines))
+
+
+_INVISIBLE = re.compile(r"(?is)<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*+>?")
+_ENTITY = re.compile(r"&#?\w{1,31};")
+
+
+def _without_markup(text: str) -> str:
+    text = _INVISIBLE.sub(" ", text)
+    return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)

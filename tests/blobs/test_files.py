@@ -133,9 +133,11 @@ async def test_a_directory_that_is_gone_is_not_made_again_by_a_put(tmp_path: Pat
     await store.open()
     (tmp_path / "blobs/.incoming").rmdir()
     (tmp_path / "blobs").rename(tmp_path / "unmounted")
-    for attempt in (store.put("aa/bb/one", b""), store.check()):
+    for attempt in (store.put("aa/bb/one", b""), store.check(), store.get("aa/bb/one")):
         with pytest.raises(BlobUnavailable, match="No such file or directory"):
             await attempt
+    with pytest.raises(BlobUnavailable, match="No such file or directory"):
+        _ = [blob async for blob in store.list()]
     assert not (tmp_path / "blobs").exists()
     await store.close()
 

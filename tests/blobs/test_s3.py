@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from mailraven.blobs import BlobUnavailable, S3BlobStore
 from mailraven.testing.s3_server import S3Server
+from mailraven.tls.selfsigned import ensure_self_signed
 
 Make = Callable[..., S3BlobStore]
 
@@ -96,6 +98,43 @@ async def test_nonsense_from_the_server_is_unavailable(answer: bytes, s3_server:
     server.close()
     await server.wait_closed()
     await store.close()
+
+
+async def test_retry_after_does_not_hold_a_thread() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 503 Slow Down\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    store = S3BlobStore(f"127.0.0.1:{port}", "bucket", "key", "secret", secure=False, timeout=2)
+    async with asyncio.timeout(20):
+        with pytest.raises(BlobUnavailable):
+            await store.get("aa/bb/one")
+    server.close()
+    await server.wait_closed()
+    await store.close()
+
+
+async def test_tls_is_verified(tmp_path: Path, s3_store: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = ensure_self_signed(tmp_path / "tls", ["127.0.0.1"], datetime.now(UTC))
+    server = S3Server(tmp_path / "s3", certificate=(files.cert_file, files.key_file))
+    server.start()
+    stranger = s3_store(server, secure=True)
+    with pytest.raises(BlobUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        await stranger.put("aa/bb/one", b"1")
+    await stranger.close()
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.ca_file))
+    store = s3_store(server, secure=True)
+    await store.check()
+    data = bytes(range(256)) * 300
+    await store.put("aa/bb/one", data)
+    assert await store.get("aa/bb/one", 256, 512) == data[256:768]
+    await store.close()
+    server.stop()
 
 
 async def test_a_server_that_never_answers_is_given_up(s3_server: S3Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import os
 import secrets
@@ -144,6 +145,8 @@ class FileBlobStore:
         try:
             descriptor = os.open(self._root / key, os.O_RDONLY | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError) as error:
+            if not self._aside.is_dir():  # not one blob is gone: the file system is not mounted
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._aside)) from error
             raise BlobMissing(key) from error
         try:
             status = os.fstat(descriptor)
@@ -164,6 +167,8 @@ class FileBlobStore:
             with os.scandir(self._root / directory) as entries:
                 names = [entry.name + "/" * entry.is_dir(follow_symlinks=False) for entry in entries]
         except FileNotFoundError:
+            if not directory:
+                raise
             return
         for name in sorted(names):  # with its slash a directory sorts where its blobs' keys do
             key = directory + name

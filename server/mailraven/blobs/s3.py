@@ -56,6 +56,7 @@ class S3BlobStore:
             status_forcelist=_RETRY_STATUSES,
             allowed_methods=None,
             raise_on_status=False,
+            respect_retry_after_header=False,  # a thread must not sleep as long as the server likes
         )
         self._http = urllib3.PoolManager(
             num_pools=4,

@@ -6,17 +6,15 @@ from typing import Annotated
 import typer
 
 from mailraven.app.roles import Role
-from mailraven.cli.options import Assignments, ConfigFiles
+from mailraven.cli.options import Assignments, ConfigFiles, Workers
 from mailraven.cli.problems import reported
+
+_ROLES = "mx, submission, imap, delivery, admin: one or more."
 
 
 def serve(
-    roles: Annotated[
-        list[Role], typer.Argument(metavar="ROLE...", help="mx, submission, imap, delivery, admin", show_default=False)
-    ],
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=256, metavar="N", help="Processes. [default: 1]", show_default=False)
-    ] = None,
+    roles: Annotated[list[Role], typer.Argument(metavar="ROLE...", help=_ROLES, show_default=False)],
+    workers: Workers = None,
     config: ConfigFiles = None,
     assignments: Assignments = None,
 ) -> None:

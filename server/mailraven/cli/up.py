@@ -7,47 +7,24 @@ from typing import Annotated
 
 import typer
 
-from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data
+from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data, Workers, option
 from mailraven.cli.problems import reported
+
+_PORTS = "Ports N to N+6: SMTP, submission, submissions, IMAP, IMAPS, HTTP, health. 0: any free ones."
 
 
 def up(
     data: Data = DEFAULT_DATA,
-    host: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Where to listen. [default: 127.0.0.1]", show_default=False)
-    ] = None,
-    port_base: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65529,
-            metavar="N",
-            help="Use the ports N to N+6: SMTP, submission, submissions, IMAP, IMAPS, HTTP, health. 0: any free ones.",
-            show_default=False,
-        ),
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, max=256, metavar="N", help="Processes. [default: one a core]", show_default=False),
-    ] = None,
-    hostname: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The server's name. [default: the machine's]", show_default=False)
-    ] = None,
-    domain: Annotated[
-        str | None,
-        typer.Option(metavar="DOMAIN", help="A mail domain to make. [first start: example.test]", show_default=False),
-    ] = None,
+    host: Annotated[str | None, option(metavar="ADDRESS", help="Where to listen. [default: 127.0.0.1]")] = None,
+    port_base: Annotated[int | None, option(min=0, max=65529, metavar="N", help=_PORTS)] = None,
+    workers: Workers = None,
+    hostname: Annotated[str | None, option(metavar="NAME", help="The server's name. [default: the machine's]")] = None,
+    domain: Annotated[str | None, option(metavar="DOMAIN", help="Add a domain. [first start: example.test]")] = None,
     user: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS", help="A user to make; repeatable. [first start: alice and bob]", show_default=False
-        ),
+        list[str] | None, option(metavar="ADDRESS", help="Add a user; repeatable. [first start: alice and bob]")
     ] = None,
     ready_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="Write addresses and credentials as JSON when all accept.", show_default=False
-        ),
+        Path | None, option(metavar="PATH", help="When all accept, write addresses and credentials here as JSON.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary (and so no passwords).")] = False,
     config: ConfigFiles = None,

@@ -26,7 +26,7 @@ A setting is taken from the first of these that has it:
 
 1. `--set KEY=VALUE` and the other options of the command line,
 2. the environment: the variable beside the key below; an empty one counts as not set,
-3. the YAML files named by `--config`, a later one first; `mailraven up` also reads `mailraven.yaml` in its data directory,
+3. the YAML files named by `--config`, a later one first; then `mailraven.yaml` in the data directory of `mailraven up`,
 4. the default.
 
 ```yaml

@@ -150,7 +150,9 @@ def _explain(error: ValidationError, values: Values) -> list[str]:
 def _problem(details: ErrorDetails, values: Values) -> str:
     key = tuple(str(part) for part in details["loc"])
     text = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
+    if details["type"] == "model_type":
+        text = "expected a section with keys below it"
+    elif details["type"] == "extra_forbidden":
         text = "no such key" + _suggestion(key)
     return f"{'.'.join(key)} ({_source(key, values)}): {text}"
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
 from mailraven.db.listen import Listener
 from mailraven.db.notify import Notifier
 
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection = PoolConnectionProxy[asyncpg.Record]
-else:
-    Connection = Any
+Connection: TypeAlias = Any
+"""A connection borrowed from the pool (asyncpg.pool.PoolConnectionProxy)."""
 
 
 class DatabaseUnavailable(Exception):

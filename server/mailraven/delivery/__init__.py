@@ -1,0 +1,5 @@
+"""The delivery daemon: sends the outbound queue and notifies senders."""
+
+from mailraven.delivery.server import DeliveryServer
+
+__all__ = ["DeliveryServer"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from mailraven.delivery import content as wire
-from mailraven.delivery.outcome import Outcome, said
+from mailraven.delivery.outcome import Outcome, Result, said
 from mailraven.delivery.replies import RemoteReply, parse_reply, safe_text
 
 # TimeoutError and ssl.SSLError are OSErrors; a ValueError is a name that TLS or a command line cannot carry.
@@ -81,13 +82,7 @@ class RemoteSession:
     _client: aiosmtplib.SMTP = field(init=False)
 
     def __post_init__(self) -> None:
-        self._client = aiosmtplib.SMTP(
-            hostname=self.address,
-            port=self.port,
-            local_hostname=self.own_name,
-            timeout=self.timeouts.command,
-            start_tls=False,
-        )
+        self._client = aiosmtplib.SMTP(local_hostname=self.own_name, timeout=self.timeouts.command, start_tls=False)
 
     @property
     def remote_mta(self) -> str:
@@ -99,11 +94,14 @@ class RemoteSession:
         try:
             await self._connect()
             await self._greet()
+            if self.tls is not None and self._client.supports_extension("starttls"):
+                await self._encrypt(self.tls)
         except CONNECTION_ERRORS as error:
             self.abort()
             raise HostFailed(self._broken("4.4.1", error)) from error
-        if self.tls is not None and self._client.supports_extension("starttls"):
-            await self._encrypt(self.tls)
+        except BaseException:
+            self.abort()
+            raise
 
     async def send(
         self, envelope: Envelope, content: bytes, progress: Progress, still_ours: Callable[[], bool]
@@ -115,11 +113,11 @@ class RemoteSession:
         answers: list[Outcome | None] = [None] * len(envelope.recipients)
         try:
             mail = await self._mail(envelope, len(content))
-            if not mail.positive:
-                return [self._said(mail)] * len(answers)
+            if mail.result is not Result.DELIVERED:
+                return [mail] * len(answers)
             for index, recipient in enumerate(envelope.recipients):
                 answers[index] = await self._recipient(recipient)
-            if not any(answer is not None and answer.status[0] == "2" for answer in answers):
+            if not any(answer and answer.result is Result.DELIVERED for answer in answers):
                 return [answer for answer in answers if answer is not None]
             if not still_ours():
                 raise LeaseOver
@@ -129,8 +127,8 @@ class RemoteSession:
         if start.code == 354:
             final = await self._data(content, progress)
         else:
-            final = self._said(start if start.status[0] in "45" else _out_of_step(start))
-        return [final if a is None or a.status[0] == "2" else a for a in answers]
+            final = self._said(_out_of_step(start) if start.positive else start)
+        return [final if a is None or a.result is Result.DELIVERED else a for a in answers]
 
     async def quit(self) -> None:
         """Leave politely, for a few seconds at most."""
@@ -143,18 +141,16 @@ class RemoteSession:
         self._client.close()
 
     async def _connect(self) -> None:
-        # One time-out for the connection, a longer one for the greeting (RFC 5321 §4.5.3.2.1).
-        greeting = asyncio.create_task(self._client.connect(timeout=self.timeouts.command))
+        # The address that was checked is the one used; connecting and the greeting have time-outs of their own.
+        connection = socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         try:
-            async with asyncio.timeout(self.timeouts.connect) as limit:
-                while not greeting.done() and self._client.transport is None:
-                    await asyncio.wait([greeting], timeout=0.05)
-                limit.reschedule(None)
-                await greeting
-        finally:
-            if not greeting.done():
-                greeting.cancel()
-                await asyncio.wait([greeting])
+            connection.setblocking(False)
+            async with asyncio.timeout(self.timeouts.connect):
+                await asyncio.get_running_loop().sock_connect(connection, (self.address, self.port))
+        except BaseException:
+            connection.close()
+            raise
+        await self._client.connect(sock=connection)
 
     async def _greet(self) -> None:
         try:
@@ -170,7 +166,6 @@ class RemoteSession:
             await self._client.starttls(tls_context=context, server_hostname=self.host, timeout=self.timeouts.connect)
             await self._greet()
         except (*CONNECTION_ERRORS, ValueError) as error:
-            self.abort()
             raise TlsFailed(f"{type(error).__name__}: {safe_text(str(error))}") from error
         tls = self._client.get_transport_info("ssl_object")
         if tls is not None:
@@ -187,7 +182,7 @@ class RemoteSession:
             return self._own("5.3.4", f"the message has {size} octets, the server takes {int(limit[:20])}")
         return None
 
-    async def _mail(self, envelope: Envelope, size: int) -> RemoteReply:
+    async def _mail(self, envelope: Envelope, size: int) -> Outcome:
         parameters = []
         if self._client.supports_extension("size"):
             parameters.append(b"SIZE=%d" % size)
@@ -197,10 +192,13 @@ class RemoteSession:
             parameters.append(b"BODY=8BITMIME")
         if envelope.needs_smtputf8:
             parameters.append(b"SMTPUTF8")
-        reply = await self._command(b"MAIL", b"FROM:<%s>" % envelope.return_path.encode(), *parameters)
+        try:
+            reply = await self._command(b"MAIL", b"FROM:<%s>" % envelope.return_path.encode(), *parameters)
+        except ValueError:
+            return self._own("5.1.7", "the sender's address holds a character that no command can carry")
         if reply.code == _CLOSING:
             raise HostFailed(self._said(reply))
-        return reply
+        return self._said(reply)
 
     async def _recipient(self, recipient: str) -> Outcome:
         try:
@@ -256,7 +254,8 @@ class RemoteSession:
 
     def _broken(self, status: str, error: BaseException, *, unknown: bool = False) -> Outcome:
         if isinstance(error, aiosmtplib.SMTPResponseException):
-            return self._said(parse_reply(error.code, error.message))
+            reply = parse_reply(error.code, error.message)
+            return self._said(_out_of_step(reply) if reply.positive else reply)
         words = "no answer in time" if isinstance(error, TimeoutError) else safe_text(str(error))
         if unknown:
             words = f"connection lost after the message was sent: {words}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailraven.imap import strings
-from mailraven.imap.mailbox_name import DELIMITER
+from mailraven.imap.mailbox_name import DELIMITER, encode_utf7
 
 
 def capability(capabilities: Iterable[str]) -> bytes:
@@ -78,9 +78,7 @@ def list_root(*, kind: str = "LIST") -> bytes:
     return b'* %b (\\Noselect) "%b" ""\r\n' % (kind.encode("ascii"), DELIMITER.encode("ascii"))
 
 
-def namespace(
-    personal: Sequence[str] = ("",), other: Sequence[str] = (), shared: Sequence[str] = ()
-) -> bytes:
+def namespace(personal: Sequence[str] = ("",), other: Sequence[str] = (), shared: Sequence[str] = ()) -> bytes:
     """NAMESPACE: prefixes of each kind; none is NIL (RFC 2342 §5)."""
     return b"* NAMESPACE %b %b %b\r\n" % (_namespaces(personal), _namespaces(other), _namespaces(shared))
 
@@ -100,6 +98,5 @@ def _namespaces(prefixes: Sequence[str]) -> bytes:
     if not prefixes:
         return strings.NIL
     return b"(%b)" % b"".join(
-        b'(%b "%b")' % (strings.quoted(strings.encode_utf7(prefix)), DELIMITER.encode("ascii"))
-        for prefix in prefixes
+        b'(%b "%b")' % (strings.quoted(encode_utf7(prefix)), DELIMITER.encode("ascii")) for prefix in prefixes
     )

@@ -26,6 +26,9 @@ class Flags:
     keywords: tuple[str, ...] = ()
 
 
+NO_FLAGS = Flags()
+
+
 def keyword(name: bytes) -> str:
     """A valid keyword, as written, or SyntaxProblem."""
     if not name or name.translate(None, ATOM_CHAR):

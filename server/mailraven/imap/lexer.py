@@ -22,14 +22,14 @@ _ASTRING = re.compile(char_class(abnf.ASTRING_CHAR) + b"+")
 # list-mailbox = 1*list-char / string
 _LIST_MAILBOX = re.compile(char_class(abnf.LIST_CHAR) + b"+")
 # quoted = DQUOTE *QUOTED-CHAR DQUOTE; UTF-8 is checked after. Possessive, so that no backtracking is ever tried.
-_QUOTED = re.compile(
-    rb'"((?:' + char_class(abnf.QUOTED_PLAIN + bytes(range(0x80, 0x100))) + rb'++|\\["\\])*+)"'
-)
+_QUOTED = re.compile(rb'"((?:' + char_class(abnf.QUOTED_PLAIN + bytes(range(0x80, 0x100))) + rb'++|\\["\\])*+)"')
 _ESCAPED = re.compile(rb'\\(["\\])')
 # number = 1*DIGIT ; nz-number = digit-nz *DIGIT
 _NUMBER = re.compile(rb"[0-9]+")
 # sequence-set: every octet that can be in one; its grammar is SequenceSet's
 _SEQUENCE_SET = re.compile(rb"[0-9*:,$]+")
+# What the names of FETCH items and sections are made of: never "[" or "<"
+_LABEL = re.compile(rb"[A-Za-z0-9.]+")
 # flag = "\" atom / atom
 _FLAG = re.compile(rb"\\?" + char_class(abnf.ATOM_CHAR) + b"+")
 
@@ -144,6 +144,24 @@ class Lexer:
         """An atom in capitals: a keyword of the grammar."""
         return self.atom().upper()
 
+    def take_word(self, word: str) -> bool:
+        """Step over this atom, in any case, if it is next."""
+        match = _ATOM.match(self._line, self._position)
+        if match is None or match[0].upper() != word.encode("ascii"):
+            return False
+        self._position = match.end()
+        return True
+
+    def label(self) -> str:
+        """Letters, digits and dots, in capitals: the name of a FETCH item or a section."""
+        return self._match(_LABEL, "expected the name of an item").decode("ascii").upper()
+
+    def rest(self) -> bytes:
+        """The rest of the line as it is."""
+        text = self._line[self._position :]
+        self._position = len(self._line)
+        return text
+
     def choice(self, words: frozenset[str], what: str) -> str:
         """One of `words`, in any case."""
         word = self.word()
@@ -228,6 +246,10 @@ class Lexer:
     def mailbox(self) -> str:
         """A mailbox name, decoded; INBOX in capitals (RFC 9051 §5.1)."""
         return decode_mailbox(self._bounded(self.astring()), utf8=self._utf8)
+
+    def reference(self) -> str:
+        """A LIST reference, decoded; it may be empty."""
+        return decode_pattern(self._bounded(self.astring()), utf8=self._utf8)
 
     def list_mailbox(self) -> str:
         """A LIST pattern, decoded."""

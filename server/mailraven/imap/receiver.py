@@ -13,9 +13,12 @@ from io import BytesIO
 from mailraven.imap.abnf import ATOM_CHAR, TAG_CHAR, char_class
 from mailraven.imap.lexer import Lexer, Literal
 from mailraven.imap.limits import Limits
+from mailraven.imap.literals import MAX_SIZE, Announcement, Skip, Skipped, announcement
 
 MESSAGE_COMMANDS = frozenset({"APPEND"})
-"""Commands whose literals count against Limits.message."""
+"""Commands whose literals, that of the mailbox name excepted, count against Limits.message."""
+MAX_LITERALS = 1000
+"""In one command."""
 MAX_TAG = 128
 MAX_COMMAND_NAME = 40
 
@@ -24,10 +27,6 @@ _NAME = char_class(ATOM_CHAR) + b"{1,%d}" % MAX_COMMAND_NAME
 # command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF ; uid = "UID" SP (...)
 _HEAD = re.compile(rb"(" + _TAG + rb") ((?:[Uu][Ii][Dd] )?" + _NAME + rb")(?= |\Z)")
 _TAG_ONLY = re.compile(rb"(" + _TAG + rb") ")
-# literal = "{" number64 ["+"] "}" CRLF *CHAR8 ; literal8 = "~{" number64 ["+"] "}" CRLF *OCTET
-_LITERAL = re.compile(rb"(~?)\{([0-9]{1,20})(\+?)\}\Z")
-_MAX_LITERAL = 9_223_372_036_854_775_807
-_LITERAL_TAIL = 32  # octets at the end of a line in which a literal's announcement fits
 # A browser or a TLS client on the plain port: their first octets are never an IMAP command.
 _HTTP = re.compile(rb"(?:GET|POST|HEAD|PUT|OPTIONS|CONNECT|DELETE|PATCH|TRACE|PRI) \S+ HTTP/[0-9.]+\Z")
 _TLS_HANDSHAKE = 0x16
@@ -73,6 +72,8 @@ class NeedLiteral:
     """Over a limit: it must be refused."""
     discardable: bool
     """A refused literal can be read and thrown away within Limits.discard; else only BYE is left."""
+    message: bool = False
+    """It is a message (APPEND), measured by Limits.message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,6 @@ class Receiver:
         "_announced",
         "_buffer",
         "_command_octets",
-        "_discarded",
-        "_dropping",
         "_first",
         "_head",
         "_lines",
@@ -108,16 +107,27 @@ class Receiver:
         "_missing",
         "_scanned",
         "_skip",
-        "_tail",
         "limits",
     )
+
+    # The command that is being received: tag and name once they are read, text and literals so far.
+    _head: tuple[str, str] | None
+    _lines: list[bytes]
+    _literals: list[Literal]
+    _command_octets: int
+    _message_octets: int
+    _announced: NeedLiteral | None
+    _literal: BytesIO | None
+    _missing: int
+    # What is being thrown away.
+    _skip: Skip | None
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._buffer = bytearray()
         self._first = True
         self._clear_command()
-        self._clear_drop()
+        self._skip = None
         self._scanned = 0
 
     # --- input ------------------------------------------------------------
@@ -134,14 +144,14 @@ class Receiver:
     @property
     def idle(self) -> bool:
         """Whether no command is half received."""
-        return not self._buffer and self._head is None and not self._dropping
+        return not self._buffer and self._head is None and self._skip is None
 
     def clear(self) -> None:
         """Forget all input (STARTTLS: what came before never counts inside, RFC 9051 §6.2.1)."""
         self._buffer = bytearray()
         self._scanned = 0
         self._clear_command()
-        self._clear_drop()
+        self._skip = None
 
     def take_buffer(self) -> bytes:
         """Give up the raw octets not yet understood (a change of the stream's coding, RFC 4978)."""
@@ -154,7 +164,7 @@ class Receiver:
     def next(self) -> Event:
         """The next event; call again until NeedMore, or NeedLiteral (which repeats until it is answered)."""
         while True:
-            if self._dropping:
+            if self._skip is not None:
                 dropped = self._drop()
                 if dropped is not None:
                     return dropped
@@ -169,7 +179,7 @@ class Receiver:
 
     def next_line(self) -> Line | NeedMore | Invalid:
         """The next line as it is: for SASL responses and DONE, between two commands."""
-        if self._dropping:
+        if self._skip is not None:
             dropped = self._drop()
             if dropped is not None:
                 return dropped
@@ -198,7 +208,7 @@ class Receiver:
             raise ValueError("no literal is announced")
         self._clear_command()
         if not announced.sync:
-            self._begin_drop(announced.size)
+            self._begin_skip(announced.size)
 
     # --- lines and literals --------------------------------------------------
 
@@ -215,12 +225,12 @@ class Receiver:
             if problem is not None:
                 return problem
             fragment = self._lines.pop()
-        announced = _LITERAL.search(fragment, max(0, len(fragment) - _LITERAL_TAIL))
-        if announced is None:
+        follows = announcement(fragment)
+        if follows is None:
             self._lines.append(fragment)
             return self._complete()
-        self._lines.append(fragment[: announced.start()])
-        return self._announce(announced)
+        self._lines.append(fragment[: follows.start])
+        return self._announce(follows)
 
     def _read_head(self, line: bytes) -> Invalid | None:
         """Find tag and name; leave the rest of the line as the first fragment."""
@@ -231,30 +241,38 @@ class Receiver:
         if head is None:
             tag = _TAG_ONLY.match(line)
             self._clear_command()
-            self._drop_literal_of(line)
+            self._skip_literal_of(line)
             text = "expected a tag, a space and a command" if tag is None else "expected a command after the tag"
             return Invalid(tag[1].decode("ascii") if tag else None, text)
         self._head = (head[1].decode("ascii"), head[2].decode("ascii").upper())
         self._lines.append(line[head.end() :])
         return None
 
-    def _announce(self, match: re.Match[bytes]) -> Event | None:
+    def _announce(self, literal: Announcement) -> Invalid | None:
         tag, name = self._head or ("", "")
-        size, sync = int(match[2]), not match[3]
-        if size > _MAX_LITERAL:
+        size, sync = literal.size, literal.sync
+        if size > MAX_SIZE:
             # RFC 9051 §9: number64 has 63 bits. Such a literal has no end that we could look for.
             self._clear_command()
             return Invalid(tag, "the size of a literal is out of range", fatal=not sync)
-        limits = self.limits
-        if name in MESSAGE_COMMANDS:
-            too_big = size > limits.message - self._message_octets
+        if len(self._literals) >= MAX_LITERALS:
+            self._clear_command()
+            if not sync:
+                self._begin_skip(size)
+            return Invalid(tag, f"more than {MAX_LITERALS} literals in a command")
+        limits, message = self.limits, self._at_message()
+        if message:
+            room = limits.message - self._message_octets
         else:
-            too_big = size > min(limits.literal, limits.command - self._command_octets)
-        self._announced = NeedLiteral(
-            tag, name, size, sync, bool(match[1]), too_big, sync or size <= limits.discard
-        )
-        self._literals.append(Literal(b"", binary=bool(match[1])))
+            room = min(limits.literal, limits.command - self._command_octets)
+        discardable = sync or size <= limits.discard
+        self._announced = NeedLiteral(tag, name, size, sync, literal.binary, size > room, discardable, message)
+        self._literals.append(Literal(b"", literal.binary))
         return None
+
+    def _at_message(self) -> bool:
+        """Whether the literal that comes now is a message; the first argument of APPEND is the mailbox."""
+        return self._head is not None and self._head[1] in MESSAGE_COMMANDS and self._lines != [b" "]
 
     def _fill_literal(self) -> bool:
         literal = self._literal
@@ -270,7 +288,7 @@ class Receiver:
         octets = literal.getvalue()
         self._literals[-1] = Literal(octets, self._literals[-1].binary)
         self._literal = None
-        if self._head is not None and self._head[1] in MESSAGE_COMMANDS:
+        if self._at_message():
             self._message_octets += len(octets)
         else:
             self._command_octets += len(octets)
@@ -304,7 +322,7 @@ class Receiver:
             tag = self._tag_of(line)
             self._first = False
             self._clear_command()
-            self._drop_literal_of(line)
+            self._skip_literal_of(line)
             return Invalid(tag, "a line holds a bare CR or NUL")
         return line
 
@@ -315,13 +333,13 @@ class Receiver:
         return tag[1].decode("ascii") if tag else None
 
     def _clear_command(self) -> None:
-        self._head: tuple[str, str] | None = None
-        self._lines: list[bytes] = []
-        self._literals: list[Literal] = []
+        self._head = None
+        self._lines = []
+        self._literals = []
         self._command_octets = 0
         self._message_octets = 0
-        self._announced: NeedLiteral | None = None
-        self._literal: BytesIO | None = None
+        self._announced = None
+        self._literal = None
         self._missing = 0
 
     # --- throwing away a command that was answered -------------------------------
@@ -330,57 +348,27 @@ class Receiver:
         tag = self._tag_of(bytes(self._buffer[: MAX_TAG + 1]))
         self._first = False
         self._clear_command()
-        self._begin_drop(0)
+        self._begin_skip(0)
         return Invalid(tag, text)
 
-    def _drop_literal_of(self, line: bytes) -> None:
-        """A bad line may announce a literal that is on its way: its octets must not be read as commands."""
-        announced = _LITERAL.search(line, max(0, len(line) - _LITERAL_TAIL))
-        if announced is not None and announced[3]:
-            self._begin_drop(int(announced[2]))
+    def _skip_literal_of(self, line: bytes) -> None:
+        """A bad line may announce a literal that is on its way."""
+        follows = announcement(line)
+        if follows is not None and not follows.sync:
+            self._begin_skip(follows.size)
 
-    def _begin_drop(self, literal: int) -> None:
-        self._dropping = True
-        self._skip = literal
-        self._tail = b""
-        self._discarded = 0
+    def _begin_skip(self, literal: int) -> None:
+        self._skip = Skip(literal)
         self._scanned = 0
 
-    def _clear_drop(self) -> None:
-        self._dropping = False
-        self._skip = 0
-        self._tail = b""
-        self._discarded = 0
-
-    def _drop(self) -> Event | None:
-        """Throw away literals and lines up to the CRLF that ends the command; None: done."""
-        while self._dropping:
-            if self._discarded + self._skip > self.limits.discard:
-                return Invalid(None, "too much input to throw away", fatal=True)
-            if not self._buffer:
-                return NEED_MORE
-            if self._skip:
-                self._skip -= self._discard(min(self._skip, len(self._buffer)))
-                continue
-            end = self._buffer.find(b"\n")
-            count = len(self._buffer) if end < 0 else end + 1
-            if self._discarded + count > self.limits.discard:
-                return Invalid(None, "too much input to throw away", fatal=True)
-            self._tail = (self._tail + self._buffer[max(0, count - _LITERAL_TAIL - 2) : count])[-_LITERAL_TAIL - 2 :]
-            self._discard(count)
-            if end >= 0 and self._tail.endswith(b"\r\n"):
-                self._end_dropped_line(self._tail[:-2])
+    def _drop(self) -> NeedMore | Invalid | None:
+        """None: everything of the refused command is gone."""
+        if self._skip is None:
+            return None
+        skipped = self._skip.run(self._buffer, self.limits.discard)
+        if skipped is Skipped.NEED_MORE:
+            return NEED_MORE
+        if skipped is Skipped.TOO_MUCH:
+            return Invalid(None, "too much input to throw away", fatal=True)
+        self._skip = None
         return None
-
-    def _discard(self, count: int) -> int:
-        del self._buffer[:count]
-        self._discarded += count
-        return count
-
-    def _end_dropped_line(self, tail: bytes) -> None:
-        announced = _LITERAL.search(tail)
-        self._tail = b""
-        if announced is not None and announced[3]:
-            self._skip = int(announced[2])
-        else:
-            self._clear_drop()

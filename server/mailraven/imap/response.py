@@ -82,7 +82,8 @@ def capability_code(capabilities: Iterable[str]) -> str:
 
 def permanentflags_code(names: Iterable[str], *, new_keywords: bool) -> str:
     """PERMANENTFLAGS; `\\*`: keywords may be created by storing them (RFC 9051 §7.1)."""
-    return f"PERMANENTFLAGS ({' '.join((*names, '\\*') if new_keywords else names)})"
+    names = (*names, "\\*") if new_keywords else names
+    return f"PERMANENTFLAGS ({' '.join(names)})"
 
 
 def appenduid_code(uidvalidity: int, uids: Iterable[int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mailraven.imapd.session import Session
 from mailraven.imapd.state import NotAuthenticated
 
+SASL_MECHANISMS = ("PLAIN",)
 _BEFORE_LOGIN = ("IMAP4rev1", "LITERAL+", "SASL-IR", "ID")
 _SIGNED_IN = (
     "IMAP4rev1",
@@ -21,13 +22,16 @@ _SIGNED_IN = (
 )
 
 
-def capabilities(session: Session) -> str:
-    """As in the CAPABILITY response and response code."""
+def capabilities(session: Session) -> tuple[str, ...]:
+    """What works for this session now."""
     if not isinstance(session.state, NotAuthenticated):
-        return " ".join(_SIGNED_IN)
+        return _SIGNED_IN
     names = list(_BEFORE_LOGIN)
     if session.may_start_tls:
         names.append("STARTTLS")
     # RFC 9051 §6.2.3: no password where it could be read on the way.
-    names.append("AUTH=PLAIN" if session.may_send_password else "LOGINDISABLED")
-    return " ".join(names)
+    if session.may_send_password:
+        names.extend(f"AUTH={mechanism}" for mechanism in SASL_MECHANISMS)
+    else:
+        names.append("LOGINDISABLED")
+    return tuple(names)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from mailraven.directory import DirectoryUnavailable
-from mailraven.imapd.outcome import CommandRefused, Outcome, no
+from mailraven.imap import BadCharset, SyntaxProblem
+from mailraven.imap.charsets import CHARSETS
+from mailraven.imap.response import badcharset_code
+from mailraven.imapd.outcome import CommandRefused, Outcome, bad, no
 from mailraven.mailstore import (
     HasChildren,
     InvalidName,
@@ -33,9 +36,13 @@ def outcome_of(error: Exception) -> Outcome | None:
     """The response to an error we know; None for one that is a bug."""
     if isinstance(error, CommandRefused):
         return error.outcome
+    if isinstance(error, SyntaxProblem):
+        return bad(_capital(error.text))
+    if isinstance(error, BadCharset):
+        return no("Unknown charset", badcharset_code(CHARSETS))
     for kind, code, text in _TABLE:
         if isinstance(error, kind):
-            return no(text or _capital(str(error)), code=code)
+            return no(text or _capital(str(error)), code)
     return None
 
 
@@ -43,4 +50,4 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-SERVER_BUG = no("Internal error, logged with the id of this session", code="SERVERBUG")
+SERVER_BUG = no("Internal error, logged with the id of this session", "SERVERBUG")

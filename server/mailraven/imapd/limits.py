@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from mailraven import imap
 from mailraven.config import ImapConfig
 
 KIB = 1024
@@ -13,12 +14,8 @@ KIB = 1024
 class Limits:
     """Octets and seconds. Before login a client gets little of either."""
 
-    command_before_login: int = 8 * KIB
-    literal_before_login: int = 4 * KIB
-    line: int = 64 * KIB
-    command: int = 1024 * KIB
-    literal: int = 256 * KIB
-    message: int = 50 * KIB * KIB
+    before_login: imap.Limits = imap.BEFORE_LOGIN
+    signed_in: imap.Limits = field(default_factory=imap.Limits)
     pipelined: int = 64 * KIB
     """Octets kept of commands that wait for the one in progress; beyond it we stop reading."""
     login_timeout: float = 60.0
@@ -36,10 +33,13 @@ class Limits:
     def of(cls, config: ImapConfig) -> Limits:
         """The limits that the settings ask for."""
         return cls(
-            line=config.max_line,
-            command=config.max_command_size,
-            literal=config.max_literal,
-            message=config.max_message_size,
+            signed_in=imap.Limits(
+                line=config.max_line,
+                literal=config.max_literal,
+                command=config.max_command_size,
+                message=config.max_message_size,
+                discard=2 * config.max_message_size,
+            ),
             login_timeout=config.login_timeout,
             idle_timeout=config.idle_timeout,
             tls_timeout=config.tls_timeout,

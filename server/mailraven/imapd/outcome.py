@@ -6,46 +6,54 @@ import enum
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from mailraven.imap import response
+from mailraven.imap.response import Status
+
 
 class Then(enum.Enum):
     """What follows the response."""
 
     NEXT_COMMAND = enum.auto()
     START_TLS = enum.auto()
-    IDLE = enum.auto()  # no tagged response yet: it comes after DONE (RFC 2177)
+    IDLE = enum.auto()  # the tagged response comes after DONE (RFC 2177)
     CLOSE = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`untagged` goes out first, then what `stream` yields, then changes of the mailbox, then the tagged line."""
+    """`untagged` goes out first, then what `stream` yields, then news of the mailbox, then the tagged status."""
 
-    status: str
-    text: str
-    code: str = ""
+    status: Status
     untagged: bytes = b""
     stream: AsyncIterator[bytes] | None = None
     then: Then = Then.NEXT_COMMAND
 
 
-def ok(text: str, *, code: str = "", untagged: bytes = b"", stream: AsyncIterator[bytes] | None = None) -> Outcome:
+def ok(
+    text: str,
+    code: str = "",
+    *,
+    untagged: bytes = b"",
+    stream: AsyncIterator[bytes] | None = None,
+    then: Then = Then.NEXT_COMMAND,
+) -> Outcome:
     """Tagged OK."""
-    return Outcome("OK", text, code, untagged, stream)
+    return Outcome(response.ok(text, code), untagged, stream, then)
 
 
-def no(text: str, *, code: str = "", untagged: bytes = b"") -> Outcome:
-    """Tagged NO: understood, not done."""
-    return Outcome("NO", text, code, untagged)
+def no(text: str, code: str = "", *, untagged: bytes = b"", then: Then = Then.NEXT_COMMAND) -> Outcome:
+    """Tagged NO: understood, and not done."""
+    return Outcome(response.no(text, code), untagged, None, then)
 
 
-def bad(text: str, *, code: str = "") -> Outcome:
+def bad(text: str, code: str = "") -> Outcome:
     """Tagged BAD: not understood, or not now."""
-    return Outcome("BAD", text, code)
+    return Outcome(response.bad(text, code))
 
 
 class CommandRefused(Exception):
-    """A handler gives up inside a stream or a helper: the outcome to answer with instead."""
+    """Ends a handler from inside a stream or a function of its own; carries the answer."""
 
     def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.text)
+        super().__init__(outcome.status.text)
         self.outcome = outcome

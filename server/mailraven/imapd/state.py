@@ -7,6 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 
 from mailraven.directory import Identity
+from mailraven.imapd.outcome import no
 from mailraven.mailstore import MailboxView, Snapshot
 
 
@@ -27,7 +28,6 @@ class Selected:
     """A mailbox is open. `snapshot` is what the client has been told; it moves at the end of commands."""
 
     identity: Identity
-    name: str
     view: MailboxView
     snapshot: Snapshot
     read_only: bool
@@ -84,3 +84,7 @@ _MEMBER: dict[type[State], In] = {
 def member(state: State) -> In:
     """The state as a member of those sets."""
     return _MEMBER[type(state)]
+
+
+READ_ONLY = no("The mailbox is open read-only", "READ-ONLY")
+"""What EXAMINE refuses (RFC 9051 §6.3.3)."""

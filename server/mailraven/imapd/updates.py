@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
-from mailraven.imapd.flag_list import FlagLists, announce_flags
+from mailraven.imap import data, response
+from mailraven.imap.fetch_data import FlagLists
+from mailraven.imap.flags import RECENT
 from mailraven.imapd.state import Selected
+from mailraven.mailstore.flags import MAX_KEYWORDS, SYSTEM_FLAGS
 
 
 def collect(selected: Selected, *, expunge: bool, reported: dict[int, int] | None = None) -> bytes:
@@ -13,32 +17,52 @@ def collect(selected: Selected, *, expunge: bool, reported: dict[int, int] | Non
 
     `reported`: UIDs with the MODSEQ up to which their flags need no report.
     """
-    view = selected.view
     before = selected.snapshot
-    delta = view.since(before, expunge=expunge)
+    delta = selected.view.since(before, expunge=expunge)
     if delta.snapshot is before:
         return b""
     selected.snapshot = delta.snapshot
-    lines = [b"* %d EXPUNGE\r\n" % number for number in delta.expunged]
-    if len(view.keywords) > selected.keywords:  # a client must know a keyword before FETCH shows it
-        selected.keywords = len(view.keywords)
-        lines.append(announce_flags(view.keywords, read_only=selected.read_only))
+    parts = [data.expunge(delta.expunged), new_keywords(selected)]
     if delta.exists is not None:
-        lines.append(b"* %d EXISTS\r\n* %d RECENT\r\n" % (delta.exists, selected.recent))
+        parts += (data.exists(delta.exists), data.recent(selected.recent))
     if delta.changed:
-        lines += _flags(selected, delta.changed, reported or {})
-    return b"".join(lines)
+        parts += _changed_flags(selected, delta.changed, reported or {})
+    return b"".join(parts)
 
 
-def _flags(selected: Selected, changed: list[int], reported: dict[int, int]) -> list[bytes]:
+def new_keywords(selected: Selected) -> bytes:
+    """FLAGS again if the mailbox learnt keywords: a client must know one before FETCH shows it."""
+    if len(selected.view.keywords) == selected.keywords:
+        return b""
+    return announce_flags(selected)
+
+
+def announce_flags(selected: Selected) -> bytes:
+    r"""FLAGS and PERMANENTFLAGS; `\*` while there is room for new keywords (RFC 9051 §7.1)."""
+    keywords = selected.view.keywords
+    selected.keywords = len(keywords)
+    names = (*SYSTEM_FLAGS, *keywords)
+    if selected.read_only:
+        code = response.permanentflags_code((), new_keywords=False)
+        return data.flags(names) + response.ok("No flag can be changed", code).untagged()
+    code = response.permanentflags_code(names, new_keywords=len(keywords) < MAX_KEYWORDS)
+    return data.flags(names) + response.ok("Flags that stay", code).untagged()
+
+
+def with_recent(selected: Selected, uids: Iterable[int], masks: Iterable[int]) -> Iterator[int]:
+    r"""Flag masks with \Recent where it applies in this session."""
+    first = selected.first_recent
+    return (mask | RECENT if uid >= first else mask for uid, mask in zip(uids, masks, strict=True))
+
+
+def _changed_flags(selected: Selected, changed: list[int], reported: dict[int, int]) -> Iterator[bytes]:
     uids, count = selected.snapshot.uids, selected.snapshot.count
-    lists = FlagLists(selected.view.keywords, selected.first_recent)
-    lines = []
+    lists = FlagLists(selected.view.keywords)
     for uid, mask, modseq in selected.view.rows(changed):
         if reported.get(uid, 0) >= modseq:
             continue
         index = bisect_left(uids, uid, 0, count)
         if index < count and uids[index] == uid:
-            # The UID is not asked for, but lets a client that just renumbered be sure.
-            lines.append(b"* %d FETCH (UID %d FLAGS (%b))\r\n" % (index + 1, uid, lists.of(uid, mask)))
-    return lines
+            flags = lists[mask | RECENT if uid >= selected.first_recent else mask]
+            # Nobody asked for the UID, but a client that has just renumbered can be sure.
+            yield b"* %d FETCH (UID %d FLAGS %b)\r\n" % (index + 1, uid, flags)

@@ -61,7 +61,9 @@ def normalise_existing(name: str) -> str:
 
 
 def _info(row: Any) -> MailboxInfo:
-    return MailboxInfo(*tuple(row)[:-1], tuple(row["keywords"]))
+    values = dict(row)
+    values["keywords"] = tuple(values["keywords"])
+    return MailboxInfo(**values)
 
 
 async def list_mailboxes(database: Database, account: int) -> list[MailboxInfo]:

@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from mailraven.message.header import unfold
+from mailraven.message.limits import MAX_ADDRESSES
 from mailraven.message.mime import unescape
 
 
@@ -35,9 +36,13 @@ _MAILBOX = re.compile(
 )
 
 
-def addresses(value: bytes, limit: int = 50_000) -> list[Address]:
+def addresses(value: bytes) -> list[Address]:
     """The list in order; `value` as it is in the header."""
-    value = unfold(value)
+    return read_addresses(unfold(value), MAX_ADDRESSES)
+
+
+def read_addresses(value: bytes, limit: int) -> list[Address]:
+    """The same for an unfolded value; the first `limit` addresses."""
     found: list[Address] = []
     position, end = 0, len(value)
     match = _MAILBOX.match
@@ -82,6 +87,8 @@ class _Reader:
         self.pieces: list[tuple[bytes, bool]] = []
         self.comment: bytes | None = None
         self.angle: list[tuple[bytes, bool]] | None = None
+        self.closed = False  # what follows > is noise
+        self.has_at = False
 
     def read(self) -> list[Address]:
         end = len(self.value)
@@ -107,20 +114,23 @@ class _Reader:
             self._add(token[0], False)
 
     def _add(self, text: bytes, quoted: bool) -> None:
-        (self.pieces if self.angle is None else self.angle).append((text, quoted))
+        if not self.closed:
+            (self.pieces if self.angle is None else self.angle).append((text, quoted))
 
     def _special(self, octet: bytes) -> None:
         if octet == b"(":
             self._comment()
         elif octet == b"<" and self.angle is None:
             self._angle()
+            self.closed = True
         elif octet in (b",", b";"):
             self._end_address()
             if octet == b";":
                 self._end_group()
-        elif octet == b":" and not self.in_group and not any(piece == (b"@", False) for piece in self.pieces[:3]):
+        elif octet == b":" and not self.in_group and not self.has_at:
             self._start_group()
         elif octet in b"@:":
+            self.has_at = self.has_at or octet == b"@"
             self._add(octet, False)
 
     def _comment(self) -> None:

@@ -3,24 +3,25 @@
 Only these codecs: a name goes to no codec registry, which would import, cache and even run what a sender names.
 """
 
-_SINGLE = {
-    "iso-8859-": ("2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "13", "14", "15", "16"),
-    "windows-": ("1250", "1251", "1252", "1253", "1254", "1255", "1256", "1257", "1258", "874"),
-    "cp": ("437", "737", "775", "850", "852", "855", "857", "858", "860", "861", "862", "863", "864", "865"),
-}
+_ISO_8859 = ("2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "13", "14", "15", "16")
+_WINDOWS = ("1250", "1251", "1252", "1253", "1254", "1255", "1256", "1257", "1258", "874")
+_CODE_PAGES = (
+    *("437", "737", "775", "850", "852", "855", "857", "858", "860", "861", "862", "863", "864", "865"),
+    *("866", "869", "874", "932", "949", "950"),
+)
 _SAME = (
-    "utf-8 utf-7 utf-16 utf-16le utf-16be utf-32 koi8-r koi8-u koi8-t big5 big5hkscs gb18030 hz "
-    "euc-jp euc-jis-2004 iso-2022-jp iso-2022-jp-1 iso-2022-jp-2 iso-2022-jp-3 iso-2022-kr cp866 cp869 cp932 "
-    "cp949 cp950 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 tis-620 johab kz1048"
-).split()
+    *("utf-8", "utf-7", "utf-16", "utf-16le", "utf-16be", "utf-32", "koi8-r", "koi8-u", "koi8-t", "tis-620"),
+    *("big5", "big5hkscs", "gb18030", "hz", "johab", "kz1048", "euc-jp", "euc-jis-2004"),
+    *("iso-2022-jp", "iso-2022-jp-1", "iso-2022-jp-2", "iso-2022-jp-3", "iso-2022-kr"),
+)
 _ALIASES = {
     # Labels of smaller charsets are used for the larger ones that contain them.
-    "us-ascii": "utf-8",
-    "ascii": "utf-8",
-    "ansi_x3.4-1968": "utf-8",
-    "unknown-8bit": "utf-8",
-    "x-unknown": "utf-8",
-    "default": "utf-8",
+    "us-ascii": "us-ascii",
+    "ascii": "us-ascii",
+    "ansi_x3.4-1968": "us-ascii",
+    "unknown-8bit": "us-ascii",
+    "x-unknown": "us-ascii",
+    "default": "us-ascii",
     "utf8": "utf-8",
     "unicode-1-1-utf-7": "utf-7",
     "unicode": "utf-16",
@@ -53,11 +54,17 @@ _ALIASES = {
 }
 CODECS: dict[str, str] = (
     {name: name for name in _SAME}
-    | {prefix + number: prefix + number for prefix, numbers in _SINGLE.items() for number in numbers}
-    | {"iso8859-" + number: "iso-8859-" + number for number in _SINGLE["iso-8859-"]}
+    | {"cp" + number: "cp" + number for number in _CODE_PAGES + _WINDOWS}
+    | {"windows-" + number: "cp" + number for number in _WINDOWS}
+    | {"iso-8859-" + number: "iso-8859-" + number for number in _ISO_8859}
+    | {"iso8859-" + number: "iso-8859-" + number for number in _ISO_8859}
     | _ALIASES
 )
 _FALLBACK = "latin-1"
+
+
+# These make no lone surrogates, which no UTF-8 text (Postgres, IMAP) may hold.
+_SAFE = frozenset(("cp1252", _FALLBACK))
 
 
 def decode(octets: bytes, charset: bytes) -> str:
@@ -65,15 +72,19 @@ def decode(octets: bytes, charset: bytes) -> str:
     if not octets:
         return ""
     codec = CODECS.get(charset.strip().lower().decode("latin-1"), _FALLBACK)
-    if codec == "utf-8":
-        try:
-            return octets.decode()
-        except UnicodeDecodeError:
-            # Declared as UTF-8 or ASCII or not at all: mostly undeclared Latin-1 when it is not UTF-8.
-            return octets.decode(_FALLBACK)
+    if codec == "us-ascii":
+        return decode_unlabelled(octets)
     text = octets.decode(codec, "replace")
-    # UTF-16 and UTF-7 can make lone surrogates, which no UTF-8 text (Postgres, IMAP) may hold.
-    return text if codec in _NO_SURROGATES else text.encode("utf-8", "replace").decode()
+    if codec in _SAFE or text.isascii():
+        return text
+    return text.encode("utf-8", "replace").decode()
 
 
-_NO_SURROGATES = frozenset(CODECS.values()) - {"utf-7", "utf-16", "utf-16le", "utf-16be", "utf-32"} | {_FALLBACK}
+def decode_unlabelled(octets: bytes) -> str:
+    """Octets without a charset, or called ASCII: UTF-8 if they are that, else Latin-1 (RFC 6532 §3.2)."""
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        if error.start >= len(octets) - 3:  # cut within a character
+            return octets.decode("utf-8", "replace")
+        return octets.decode(_FALLBACK)

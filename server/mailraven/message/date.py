@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from mailraven.message.header import unfold
 from mailraven.message.mime import strip_comments
 
 _MONTHS = {
@@ -38,8 +37,8 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 
 
 def parse_date(value: bytes) -> datetime | None:
-    """The moment, with the zone it was written in; None when the field cannot be read."""
-    value = strip_comments(unfold(value)[:1000]).strip()
+    """`value` is unfolded. The moment, with the zone it was written in; None when the field cannot be read."""
+    value = strip_comments(value[:1000]).strip()
     found = _DATE.match(value)
     if found:
         day, month, year, hour, minute, second, offset, zone = found.groups()

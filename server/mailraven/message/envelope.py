@@ -1,7 +1,6 @@
 """ENVELOPE in its wire form (RFC 9051 §7.5.2)."""
 
-from mailraven.message.address import Address, addresses
-from mailraven.message.header import unfold
+from mailraven.message.address import Address, read_addresses
 from mailraven.message.limits import Budget
 from mailraven.message.wire import nstring, string
 
@@ -26,13 +25,13 @@ def render_envelope(fields: dict[bytes, bytes], budget: Budget) -> bytes:
 
 
 def _text(value: bytes | None) -> bytes:
-    return b"NIL" if value is None else string(unfold(value))
+    return b"NIL" if value is None else string(value)
 
 
 def _address_list(value: bytes | None, budget: Budget, default: bytes = b"NIL") -> bytes:
     if value is None:
         return default
-    found = addresses(value, budget.addresses)
+    found = read_addresses(value, budget.addresses)
     if not found:
         return default
     budget.addresses -= len(found)

@@ -61,7 +61,7 @@ def header_fields(header: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def known_fields(block: bytes) -> dict[bytes, bytes]:
-    """Lower-case name to raw value; `block` is the header after one LF.
+    """Lower-case name to unfolded value; `block` is the header after one LF.
 
     Of a field that may be there only once the first counts, as mail clients show it; address
     fields that are repeated are read as one list (RFC 5322 §3.6 forbids both).
@@ -71,11 +71,11 @@ def known_fields(block: bytes) -> dict[bytes, bytes]:
     for name, value in _KNOWN_FIELD.findall(block):
         name = name.lower()
         if name not in fields:
-            fields[name] = value
+            fields[name] = unfold(value)
         elif name in _ADDRESS_FIELDS:
             repeated.setdefault(name, [fields[name]]).append(value)
     for name, values in repeated.items():
-        fields[name] = b",".join(values)
+        fields[name] = unfold(b",".join(values))
     return fields
 
 

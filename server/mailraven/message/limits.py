@@ -12,7 +12,7 @@ MAX_FIELD_OCTETS = 64 * 1024
 MAX_FIELD_PARAMS = 1_000
 MAX_PARAMS = 50_000
 MAX_ADDRESSES = 50_000
-# Each level of nesting looks for its own boundary, so that deep nesting around much content costs depth × size.
+# Each level of nesting looks for its own boundary, so that deep nesting around much content costs depth times size.
 MAX_SCANNED_OCTETS = 1024 * 1024 * 1024
 
 

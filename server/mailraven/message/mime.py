@@ -1,12 +1,11 @@
 """Structured MIME fields: media type, parameters, disposition, languages (RFC 2045 §5.1, RFC 2183, RFC 3282).
 
-Lenient, as mail is: a value without quotes reaches to the next semicolon; what cannot be read is None.
+Values come unfolded. Lenient, as mail is: a value without quotes reaches to the next semicolon.
 """
 
 import re
 from typing import NamedTuple
 
-from mailraven.message.header import unfold
 from mailraven.message.limits import MAX_FIELD_PARAMS, Budget
 
 Params = tuple[tuple[bytes, bytes], ...]
@@ -27,7 +26,7 @@ _TOKEN = rb'[^\x00-\x20\x7f()<>@,;:\\"/\[\]?=]++'
 _MEDIA_TYPE = re.compile(rb"\s*+(" + _TOKEN + rb")\s*+/\s*+(" + _TOKEN + rb")")
 _WORD = re.compile(rb"\s*+(" + _TOKEN + rb")")
 _PARAM = re.compile(
-    rb"""[;\s]*+([^;="]*+)(?:=\s*+(?:"((?:[^"\\]++|\\.)*+)"?+|([^;]*+)))?+[^;]*+""",
+    rb"""[;\s]*+([^;="]*+)(?:(=)\s*+(?:"((?:[^"\\]++|\\.)*+)"?+|([^;]*+)))?+[^;]*+""",
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
@@ -73,17 +72,11 @@ _COMMENT_MARK = re.compile(rb"[()]|\\.", re.DOTALL)
 def _params(rest: bytes, budget: Budget) -> Params:
     params: list[tuple[bytes, bytes]] = []
     allowed = min(MAX_FIELD_PARAMS, budget.params)
-    for found in _PARAM.finditer(rest):
+    for name, equals, quoted, plain in _PARAM.findall(rest):
         if len(params) >= allowed:
             break
-        name, quoted, plain = found.groups()
-        name = name.strip()
-        if not name:
-            continue
-        if quoted is not None:
-            params.append((name, unescape(quoted)))
-        elif plain is not None:
-            params.append((name, plain.strip()))
+        if equals and name and (name := name.strip()):
+            params.append((name, unescape(quoted) if quoted else plain.strip()))
     budget.params -= len(params)
     return tuple(params)
 
@@ -92,7 +85,7 @@ def media_type(value: bytes | None, default: MediaType, budget: Budget) -> Media
     """Content-Type. One that cannot be read means text/plain (RFC 2045 §5.2)."""
     if value is None:
         return default
-    value = strip_comments(unfold(value))
+    value = strip_comments(value)
     found = _MEDIA_TYPE.match(value)
     if found is None:
         return TEXT_PLAIN
@@ -103,7 +96,7 @@ def media_type(value: bytes | None, default: MediaType, budget: Budget) -> Media
 
 def disposition(value: bytes, budget: Budget) -> tuple[bytes, Params] | None:
     """Content-Disposition (RFC 2183 §2)."""
-    value = strip_comments(unfold(value))
+    value = strip_comments(value)
     found = _WORD.match(value)
     if found is None:
         return None
@@ -113,7 +106,7 @@ def disposition(value: bytes, budget: Budget) -> tuple[bytes, Params] | None:
 
 def languages(value: bytes) -> list[bytes]:
     """Content-Language (RFC 3282 §2)."""
-    words = strip_comments(unfold(value)).split(b",")
+    words = strip_comments(value).split(b",")
     return [word for word in (word.strip() for word in words[:MAX_FIELD_PARAMS]) if word]
 
 
@@ -121,7 +114,7 @@ def transfer_encoding(value: bytes | None) -> bytes:
     """Content-Transfer-Encoding; 7bit when there is none (RFC 2045 §6.1)."""
     if value is None:
         return b"7bit"
-    found = _WORD.match(strip_comments(unfold(value)))
+    found = _WORD.match(strip_comments(value))
     return found[1] if found else b"7bit"
 
 

@@ -1,7 +1,6 @@
 """BODYSTRUCTURE in its wire form, and BODY out of it (RFC 9051 §7.5.2)."""
 
 from mailraven.message.envelope import render_envelope
-from mailraven.message.header import unfold
 from mailraven.message.limits import Budget
 from mailraven.message.mime import Params, disposition, languages, param, transfer_encoding
 from mailraven.message.tree import Kind, Part
@@ -43,7 +42,6 @@ def render_structure(part: Part, budget: Budget) -> bytes:
 
 
 def _text(value: bytes | None) -> bytes:
-    value = value and unfold(value)
     return string(value) if value else b"NIL"
 
 

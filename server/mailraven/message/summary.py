@@ -5,7 +5,6 @@ from datetime import datetime
 
 from mailraven.message.date import parse_date
 from mailraven.message.envelope import render_envelope
-from mailraven.message.header import unfold
 from mailraven.message.limits import Budget
 from mailraven.message.structure import render_structure
 from mailraven.message.tree import parse_within
@@ -40,7 +39,7 @@ def summarize(raw: bytes) -> Summary:
         render_envelope(fields, budget),
         render_structure(tree, budget),
         parse_date(date) if date is not None else None,
-        unfold(get(b"message-id", b"")).decode("utf-8", "replace")[:_MAX_MESSAGE_ID],
+        get(b"message-id", b"").decode("utf-8", "replace")[:_MAX_MESSAGE_ID],
         _searchable(get(b"subject")),
         _searchable(get(b"from")),
         _searchable(get(b"to")),
@@ -50,4 +49,4 @@ def summarize(raw: bytes) -> Summary:
 
 
 def _searchable(value: bytes | None) -> str:
-    return fold(decode_words(unfold(value))) if value else ""
+    return fold(decode_words(value)) if value else ""

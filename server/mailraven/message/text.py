@@ -5,9 +5,9 @@ import html
 import re
 from collections.abc import Iterator
 
+from mailraven.message.charsets import decode
 from mailraven.message.header import header_fields, unfold
 from mailraven.message.mime import param, transfer_encoding
-from mailraven.message.charsets import decode
 from mailraven.message.tree import Kind, Part, parse
 from mailraven.message.words import decode_base64, decode_words, fold
 
@@ -33,7 +33,8 @@ def search_text(raw: bytes) -> tuple[str, str]:
             decoded += len(text)
         elif part.kind is Kind.LEAF and part.is_text:
             room = MAX_DECODED - decoded
-            text = fold(part_text(raw, part, room)[: MAX_TEXT - kept])
+            # A character takes 12 octets at most: four of UTF-8, each as =XX.
+            text = fold(part_text(raw, part, min(room, 12 * (MAX_TEXT - kept)))[: MAX_TEXT - kept])
             decoded += min(part.octets, room)
         else:
             continue
@@ -75,11 +76,7 @@ def _in_order(tree: Part) -> Iterator[Part]:
 
 def _header_text(header: bytes) -> str:
     lines = [b"%b: %b" % (name, unfold(value)) for name, value in header_fields(header)]
-    return fold(decode_words_each(lines))[:MAX_TEXT]
-
-
-def decode_words_each(lines: list[bytes]) -> str:
-    return "\n".join(map(decode_words, lines))
+    return fold("\n".join(map(decode_words, lines)))[:MAX_TEXT]
 
 
 _INVISIBLE = re.compile(r"(?is)<(style|script|head|title)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*+>?")

@@ -6,6 +6,7 @@ Reads any octets without raising, iteratively, within the limits of limits.py.
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import pairwise
 
 from mailraven.message.header import header_end, known_fields
 from mailraven.message.limits import MAX_LEVELS, Budget
@@ -26,7 +27,7 @@ class Part:
     body: int
     end: int
     media_type: MediaType
-    fields: dict[bytes, bytes]  # known fields, lower-case name to raw value
+    fields: dict[bytes, bytes]  # known fields, lower-case name to unfolded value
     kind: Kind = Kind.LEAF
     # of a multipart its parts; of message/rfc822 the one message in it
     children: list["Part"] = field(default_factory=list)
@@ -41,8 +42,9 @@ class Part:
         return self.media_type.type.lower() == b"text"
 
 
-# What may follow a boundary on its line: padding or the line end (RFC 2046 §5.1.1).
-_AFTER_BOUNDARY = frozenset(b" \t\r\n")
+# RFC 2046 §5.1.1: a line that starts with the boundary is a delimiter, whatever follows. Yet a character that
+# may be part of a boundary means a longer one, of a multipart within: "Apple-Mail-1" and "Apple-Mail-10".
+_BOUNDARY_CHARS = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=?")
 # A line that only starts like the boundary costs about as much as scanning this many octets.
 _NEAR_MISS = 512
 _CONTAINERS = {b"rfc822": Kind.MESSAGE, b"global": Kind.MESSAGE}
@@ -125,7 +127,7 @@ def _extents(raw: bytes, part: Part, budget: Budget) -> list[tuple[int, int]]:
         after = found + len(delimiter)
         closing = raw[after : after + 2] == b"--" and after + 2 <= end
         next_octet = after + 2 if closing else after
-        if next_octet < end and raw[next_octet] not in _AFTER_BOUNDARY:
+        if next_octet < end and raw[next_octet] in _BOUNDARY_CHARS:
             budget.scanned_octets -= _NEAR_MISS
             position = after
             continue
@@ -154,7 +156,7 @@ def _count_lines(raw: bytes, parts: list[Part]) -> None:
         return
     offsets = sorted({offset for part in counted for offset in (part.body, part.end)})
     lines_before = [0]
-    for start, end in zip(offsets, offsets[1:], strict=False):
+    for start, end in pairwise(offsets):
         lines_before.append(lines_before[-1] + raw.count(b"\n", start, end))
     for part in counted:
         first, last = bisect_left(offsets, part.body), bisect_left(offsets, part.end)
@@ -176,8 +178,11 @@ def part_at(root: Part, path: tuple[int, ...]) -> Part | None:
             part = numbered  # a message that is not a multipart has its body as part 1
         else:
             return None
-        if part.kind is Kind.MESSAGE:
-            numbered = part.children[0]
-        else:
-            numbered = part if part.kind is Kind.MULTIPART else None
+        numbered = _numbered(part)
     return part
+
+
+def _numbered(part: Part) -> Part | None:
+    if part.kind is Kind.MESSAGE:
+        return part.children[0]
+    return part if part.kind is Kind.MULTIPART else None

@@ -3,7 +3,7 @@
 import re
 
 # QUOTED-CHAR without escapes: printable ASCII but DQUOTE and backslash. Other control characters go in literals.
-_NOT_PLAIN = re.compile(rb'[^\x20\x21\x23-\x5b\x5d-\x7e]')
+_NOT_PLAIN = re.compile(rb"[^\x20\x21\x23-\x5b\x5d-\x7e]")
 _NOT_QUOTABLE = re.compile(rb"[^\x20-\x7e\t]")
 _QUOTED_SPECIAL = re.compile(rb'(["\\])')
 # Longer ones as literals: a line of a response stays short enough for any client.

@@ -4,7 +4,7 @@ import binascii
 import re
 import unicodedata
 
-from mailraven.message.charsets import decode
+from mailraven.message.charsets import decode, decode_unlabelled
 
 # RFC 2047 §2; RFC 2231 §5 adds the language after the charset.
 _ENCODED_WORD = re.compile(rb"=\?([^?*\s]++)(?:\*[^?\s]*+)?+\?([BbQq])\?([^?\r\n]*+)\?=")
@@ -15,7 +15,7 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 def decode_words(value: bytes) -> str:
     """The text of an unstructured field value, encoded words decoded; octets outside them are UTF-8 or Latin-1."""
     if b"=?" not in value:
-        return decode(value, b"utf-8")
+        return decode_unlabelled(value)
     text: list[str] = []
     position = 0
     # Neighbours in one charset are joined before they are decoded: some senders split characters.
@@ -23,7 +23,7 @@ def decode_words(value: bytes) -> str:
     for word in _ENCODED_WORD.finditer(value):
         between = value[position : word.start()]
         if not (position and _BETWEEN_WORDS.match(between)):  # RFC 2047 §6.2: white space between words is dropped
-            text += (decode(octets, charset), decode(between, b"utf-8"))
+            text += (decode(octets, charset), decode_unlabelled(between))
             octets = b""
         elif word[1].lower() != charset:
             text.append(decode(octets, charset))
@@ -31,7 +31,7 @@ def decode_words(value: bytes) -> str:
         charset = word[1].lower()
         octets += _word_octets(word[2], word[3])
         position = word.end()
-    text += (decode(octets, charset), decode(value[position:], b"utf-8"))
+    text += (decode(octets, charset), decode_unlabelled(value[position:]))
     return "".join(text)
 
 

@@ -60,11 +60,12 @@ class DataReader:
         self.fault = self.fault or fault
         self._chunks.clear()
 
-    def content(self) -> bytes:
-        """The message as it was before dot-stuffing; only without a fault."""
+    def take_content(self) -> bytes:
+        """The message as it was before dot-stuffing, once; only without a fault. Nothing is held afterwards."""
         if self.fault is not None:
             raise ValueError(f"the data was refused: {self.fault.value}")
-        return self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        chunks, self._chunks = self._chunks, []
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _take(self, chunk: bytes) -> None:
         line_start, self._line_start = self._line_start, chunk.endswith(b"\r\n")

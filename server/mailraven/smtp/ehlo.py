@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from mailraven.smtp.reply import Reply
 
 
-def ehlo_reply(
-    hostname: str, client: str, *, max_size: int, starttls: bool, mechanisms: Sequence[str]
-) -> Reply:
+def ehlo_reply(hostname: str, client: str, *, max_size: int, starttls: bool, mechanisms: Sequence[str]) -> Reply:
     lines = [
         f"{hostname} greets {client}",
         "PIPELINING",  # RFC 2920

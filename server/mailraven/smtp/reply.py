@@ -20,9 +20,7 @@ class Reply:
     def __post_init__(self) -> None:
         if not 200 <= self.code <= 599:
             raise ValueError(f"not a reply code: {self.code}")
-        if self.enhanced and (
-            not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != self.code // 100
-        ):
+        if self.enhanced and (not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != self.code // 100):
             raise ValueError(f"enhanced code {self.enhanced} does not belong to {self.code}")
 
     @property
@@ -38,8 +36,7 @@ class Reply:
         prefix = f"{self.enhanced} " if self.enhanced else ""
         last = len(lines) - 1
         return b"".join(
-            _line(f"{self.code}{' ' if index == last else '-'}{prefix}{line}")
-            for index, line in enumerate(lines)
+            _line(f"{self.code}{' ' if index == last else '-'}{prefix}{line}") for index, line in enumerate(lines)
         )
 
 

@@ -1,7 +1,7 @@
 """The order of a mail transaction as a machine (RFC 5321 §3.3, §4.1.4). A refused step changes nothing.
 
-    Ungreeted --EHLO/HELO--> Idle --MAIL--> HasSender --RCPT--> HasRecipients --DATA--> Data --end--> Idle
-    RSET, EHLO and HELO lead back to Idle from everywhere behind the greeting.
+Ungreeted --EHLO/HELO--> Idle --MAIL--> HasSender --RCPT--> HasRecipients --DATA--> Data --end--> Idle
+RSET, EHLO and HELO lead back to Idle from everywhere behind the greeting.
 """
 
 from dataclasses import dataclass

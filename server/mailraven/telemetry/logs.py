@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_FIRST = ("timestamp", "level", "component", "message")
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 # Control characters could end a line or drive a terminal: C0, DEL, C1, the line and paragraph separators.
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
@@ -49,8 +50,9 @@ def configure(level: str = "info", fmt: str = "json", output: str = "stdout") ->
 
 
 def _to_json(event: EventDict, **_: object) -> str:
+    first = {key: event.pop(key) for key in _FIRST if key in event}
     # ASCII only: json escapes every control character and separator.
-    return json.dumps(event, default=_plain)
+    return json.dumps(first | event, default=_plain)
 
 
 def _plain(value: object) -> str:

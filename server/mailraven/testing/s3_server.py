@@ -21,8 +21,9 @@ class S3Server:
     secret_key = "test-secret-key"  # noqa: S105 - of a server that lives for a test
     bucket = "mailraven"
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, certificate: tuple[Path, Path] | None = None) -> None:
         self._directory = directory
+        self._tls = [f"--cert={certificate[0]}", f"--key={certificate[1]}"] if certificate else []
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         (directory / self.bucket).mkdir(parents=True, exist_ok=True)
@@ -44,6 +45,7 @@ class S3Server:
                 f"--auth-key={self.access_key},{self.secret_key}",
                 "--log-level=NOTICE",
                 "--vfs-cache-mode=off",
+                *self._tls,
                 str(self._directory),
             ],
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,59 @@
+"""Jobs beside the queue: its gauges, and clearing away what is long finished (once at a time, under a lease)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from mailraven import queue
+from mailraven.db import Database, DatabaseUnavailable, acquire_lease
+from mailraven.telemetry import metrics
+
+_log = structlog.get_logger(component="delivery")
+KEEP_SECONDS = 7 * 86400.0  # finished recipients, for tracing
+_COUNT_EVERY = 30.0
+_PURGE_EVERY = 3600.0
+_PURGE_LEASE = "queue-purge"
+
+
+async def run(database: Database, token: str) -> None:
+    """Until it is cancelled."""
+    rounds = 0
+    while True:
+        try:
+            await measure(database)
+            if rounds % (_PURGE_EVERY // _COUNT_EVERY) == 0:
+                await purge(database, token)
+        except DatabaseUnavailable as error:
+            _log.warning("housekeeping waits for the database", error=str(error))
+        except Exception:  # noqa: BLE001 - a daemon goes on
+            _log.exception("housekeeping failed")
+        rounds += 1
+        await asyncio.sleep(_COUNT_EVERY)
+
+
+async def measure(database: Database) -> None:
+    """Set the gauges."""
+    async with database.acquire() as connection:
+        depth = await queue.depth(connection)
+    for state, count in depth.counts.items():
+        metrics.QUEUE_DEPTH.labels(state=state).set(count)
+    metrics.QUEUE_OLDEST_SECONDS.set(depth.late_seconds)
+
+
+async def purge(database: Database, token: str) -> int:
+    """Delete finished messages, in small transactions; 0 when another process is at it."""
+    total = 0
+    while True:
+        async with database.transaction() as connection:
+            # Held until the next round: nobody else does the same work again in this hour.
+            if await acquire_lease(connection, _PURGE_LEASE, token, _PURGE_EVERY * 0.9) is None:
+                return total
+            count = await queue.purge(connection, KEEP_SECONDS)
+        total += count
+        if not count:
+            break
+    if total:
+        _log.info("finished messages cleared away", messages=total)
+    return total

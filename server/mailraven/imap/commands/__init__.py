@@ -1,0 +1,1 @@
+"""One file for each command: a frozen dataclass of its arguments and `parse(lexer)`, which leaves nothing over."""

@@ -1,0 +1,58 @@
+"""STORE and UID STORE (RFC 9051 §6.4.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mailraven.imap.errors import SyntaxProblem
+from mailraven.imap.flags import Flags, flags_of
+from mailraven.imap.lexer import Lexer
+from mailraven.imap.limits import MAX_FLAGS
+from mailraven.imap.sequence_set import SequenceSet
+
+Operation = Literal["add", "remove", "replace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """`uid`: `messages` are UIDs and FETCH responses must show them."""
+
+    messages: SequenceSet
+    operation: Operation
+    flags: Flags
+    silent: bool = False
+    uid: bool = False
+
+
+def parse(lexer: Lexer) -> Store:
+    """store = "STORE" SP sequence-set SP store-att-flags."""
+    return _parse(lexer, uid=False)
+
+
+def parse_uid(lexer: Lexer) -> Store:
+    """uid = "UID" SP store."""
+    return _parse(lexer, uid=True)
+
+
+def _parse(lexer: Lexer, *, uid: bool) -> Store:
+    lexer.space()
+    messages = lexer.sequence_set()
+    lexer.space()
+    operation, silent = _operation(lexer)
+    lexer.space()
+    if lexer.at(b"("):
+        names = lexer.parenthesised(lexer.flag, MAX_FLAGS, empty=True)
+    else:
+        names = lexer.many(lexer.flag, MAX_FLAGS)
+    lexer.end()
+    return Store(messages, operation, flags_of(names), silent, uid)
+
+
+def _operation(lexer: Lexer) -> tuple[Operation, bool]:
+    # store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
+    operation: Operation = "add" if lexer.take(b"+") else "remove" if lexer.take(b"-") else "replace"
+    word = lexer.word()
+    if word not in ("FLAGS", "FLAGS.SILENT"):
+        raise SyntaxProblem("expected FLAGS, +FLAGS or -FLAGS, with or without .SILENT")
+    return operation, word == "FLAGS.SILENT"

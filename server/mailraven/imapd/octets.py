@@ -1,0 +1,65 @@
+"""Octets of messages for FETCH: sections and partials, reading no more of a large message than is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from mailraven.mailstore import BodyRef, Mailstore
+from mailraven.message import Section, extract, parse
+
+Partial = tuple[int, int]
+Wanted = Sequence[tuple[Section, Partial | None]]
+
+_LARGE = 256 * 1024
+_HEADER = 64 * 1024
+"""Where the header of a large message is looked for first."""
+
+
+async def read_octets(
+    mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted
+) -> AsyncIterator[list[bytes | None]]:
+    """For each message the octets of each wanted section; None: it has no such part."""
+    small: list[BodyRef] = []
+    for ref in refs:
+        if ref.size < _LARGE:
+            small.append(ref)
+            continue
+        async for octets in _of_small(mailstore, small, wanted):
+            yield octets
+        small = []
+        yield await _of_large(mailstore, ref, wanted)
+    async for octets in _of_small(mailstore, small, wanted):
+        yield octets
+
+
+async def _of_small(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncIterator[list[bytes | None]]:
+    if refs:
+        async for raws in mailstore.read_many(refs):
+            for raw in raws:
+                yield _sections(raw, wanted)
+            await asyncio.sleep(0)  # others have their turn
+
+
+async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> list[bytes | None]:
+    if all(section == Section() and partial is not None for section, partial in wanted):
+        ranges = [partial for _, partial in wanted if partial is not None]
+        return [await mailstore.read(ref, min(first, ref.size), length) for first, length in ranges]
+    if all(not section.path and (section.text or "").startswith("HEADER") for section, _ in wanted):
+        raw = await mailstore.read(ref, 0, _HEADER)
+        if b"\r\n\r\n" in raw:  # the header ends in there, at this empty line or before
+            return _sections(raw, wanted)
+    raw = await mailstore.read(ref)
+    return await asyncio.to_thread(_sections, raw, wanted)
+
+
+def _sections(raw: bytes, wanted: Wanted) -> list[bytes | None]:
+    tree = parse(raw) if sum(bool(section.path) for section, _ in wanted) > 1 else None
+    found: list[bytes | None] = []
+    for section, partial in wanted:
+        octets = extract(raw, section, tree)
+        if octets is not None and partial is not None:
+            first, length = partial
+            octets = octets[first : first + length]
+        found.append(octets)
+    return found

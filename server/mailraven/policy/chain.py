@@ -1,0 +1,69 @@
+"""The whole policy as data: each chain is asked in order, the first refusal counts.
+
+A new check is a function in the file of its phase and a word in a tuple here.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mailraven.policy.connect import shutting_down, too_many_connections
+from mailraven.policy.data import mail_loop
+from mailraven.policy.facts import ConnectFacts, DataFacts, MailFacts, RcptFacts
+from mailraven.policy.mail import auth_required, message_too_large, sender_not_owned
+from mailraven.policy.rcpt import (
+    literal_refused,
+    over_quota,
+    recipient_disabled,
+    relay_denied,
+    too_many_recipients,
+    unknown_recipient,
+)
+from mailraven.policy.verdict import ACCEPT, Refusal, Verdict
+
+F = TypeVar("F")
+Chain = tuple[Callable[[F], Refusal | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The chains of one role."""
+
+    connect: Chain[ConnectFacts]
+    mail: Chain[MailFacts]
+    rcpt: Chain[RcptFacts]
+    data: Chain[DataFacts]
+
+
+CONNECT: Chain[ConnectFacts] = (shutting_down, too_many_connections)
+
+MX_MAIL: Chain[MailFacts] = (message_too_large,)
+MX_RCPT: Chain[RcptFacts] = (
+    too_many_recipients,
+    relay_denied,
+    unknown_recipient,
+    recipient_disabled,
+    over_quota,
+)
+
+SUBMISSION_MAIL: Chain[MailFacts] = (auth_required, sender_not_owned, message_too_large)
+SUBMISSION_RCPT: Chain[RcptFacts] = (
+    too_many_recipients,
+    literal_refused,
+    unknown_recipient,
+    recipient_disabled,
+    over_quota,
+)
+
+DATA: Chain[DataFacts] = (mail_loop,)
+
+MX = Policy(CONNECT, MX_MAIL, MX_RCPT, DATA)
+SUBMISSION = Policy(CONNECT, SUBMISSION_MAIL, SUBMISSION_RCPT, DATA)
+
+
+def decide(chain: Chain[F], facts: F) -> Verdict:
+    for check in chain:
+        refusal = check(facts)
+        if refusal is not None:
+            return refusal
+    return ACCEPT

@@ -1,0 +1,46 @@
+"""What the phases of a session know when they ask: connect, mail, rcpt, data. Filled by smtpd/gather.py."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Destination(Enum):
+    """What the directory says of a recipient."""
+
+    LOCAL = "local"
+    FOREIGN = "foreign"  # not a domain of ours
+    UNKNOWN = "unknown"  # a domain of ours, nobody there
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFacts:
+    open_connections: int  # without this one
+    max_connections: int
+    draining: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MailFacts:
+    authenticated: bool
+    null_sender: bool
+    sender_owned: bool  # by who is authenticated
+    size: int | None  # as declared (RFC 1870)
+    max_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class RcptFacts:
+    destination: Destination
+    literal: bool  # an address literal in place of a domain
+    postmaster: bool
+    room: int | None  # octets left in the fullest mailbox behind the address; None: no quota
+    size: int | None
+    recipients: int  # accepted before this one
+    max_recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    hops: int  # Received fields in the message as it came
+    max_hops: int

@@ -1,0 +1,105 @@
+"""Look-ups of the phases mail and rcpt into facts for mailraven.policy; raises what the directory raises."""
+
+from mailraven.directory import (
+    Directory,
+    NotLocalDomain,
+    Resolution,
+    Route,
+    Suspended,
+    Targets,
+    parse_address,
+)
+from mailraven.policy.facts import DataFacts, Destination, MailFacts, RcptFacts
+from mailraven.queue import RemoteRecipient
+from mailraven.smtp.envelope import Mail, Rcpt
+from mailraven.smtp.parameters import MailParameters
+from mailraven.smtp.received import count_received
+from mailraven.smtp.submission import header_end
+from mailraven.smtpd.services import Services
+from mailraven.smtpd.session import LocalRecipient, Session
+
+
+async def mail_facts(services: Services, session: Session, command: Mail) -> MailFacts:
+    sender, identity = command.sender, session.identity
+    owned = False
+    if identity is not None and not sender.is_null:
+        owned = await services.directory.may_send_as(identity.account_id, sender.address)
+    return MailFacts(
+        authenticated=identity is not None,
+        null_sender=sender.is_null,
+        sender_owned=owned,
+        size=command.parameters.size,
+        max_size=services.limits.max_message_size,
+    )
+
+
+def rcpt_facts(
+    services: Services, session: Session, command: Rcpt, parameters: MailParameters, found: Resolution
+) -> RcptFacts:
+    room = None
+    if isinstance(found, Targets):
+        room = min((one.quota_left for one in found.accounts if one.quota_left is not None), default=None)
+    return RcptFacts(
+        destination=_destination(found),
+        literal=command.recipient.is_literal,
+        postmaster=command.recipient.is_postmaster,
+        room=room,
+        size=parameters.size,
+        recipients=_count(session),
+        max_recipients=services.limits.max_recipients,
+    )
+
+
+def data_facts(services: Services, message: bytes) -> DataFacts:
+    header = message[: header_end(message)]
+    return DataFacts(hops=count_received(header), max_hops=services.limits.max_hops)
+
+
+async def add_targets(directory: Directory, session: Session, command: Rcpt, found: Resolution) -> None:
+    """Puts what a recipient that was accepted leads to into the transaction."""
+    targets, given = session.targets, command.recipient.address
+    if not isinstance(found, Targets):
+        remote = remote_recipient(given)
+        targets.remote.setdefault(remote.address, remote)
+        return
+    remotes = [remote_recipient(address) for address in found.remote]
+    if not found.accounts and session.identity is None and targets.owner is None:
+        targets.owner = await _postmaster_of(directory, command)
+    keeps_name = found.route in (Route.ACCOUNT, Route.CATCH_ALL) and command.recipient.domain
+    for account in found.accounts:
+        shown = given if keeps_name else account.address
+        targets.local.setdefault(account.account_id, LocalRecipient(account.account_id, shown))
+    for remote in remotes:
+        targets.remote.setdefault(remote.address, remote)
+
+
+def remote_recipient(address: str) -> RemoteRecipient:
+    """Raises AddressError for a domain that IDNA refuses."""
+    return RemoteRecipient(address, parse_address(address).domain)
+
+
+async def _postmaster_of(directory: Directory, command: Rcpt) -> int | None:
+    """An alias that only leads elsewhere has no account; the queue entry is its domain's postmaster's."""
+    domain = command.recipient.domain
+    found = await directory.resolve(f"postmaster@{domain}" if domain else "postmaster")
+    if isinstance(found, Targets) and found.accounts:
+        return found.accounts[0].account_id
+    found = await directory.resolve("postmaster")
+    return found.accounts[0].account_id if isinstance(found, Targets) and found.accounts else None
+
+
+def _destination(found: Resolution) -> Destination:
+    match found:
+        case Targets():
+            return Destination.LOCAL
+        case NotLocalDomain():
+            return Destination.FOREIGN
+        case Suspended():
+            return Destination.DISABLED
+        case _:
+            return Destination.UNKNOWN
+
+
+def _count(session: Session) -> int:
+    recipients = getattr(session.state, "recipients", ())
+    return len(recipients)

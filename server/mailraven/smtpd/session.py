@@ -1,0 +1,83 @@
+"""The state of one connection and of the transaction open in it. No IO."""
+
+import secrets
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from mailraven.directory import Identity
+from mailraven.queue import RemoteRecipient
+from mailraven.smtp import transaction
+from mailraven.smtp.received import Hop
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecipient:
+    """A mailbox of the transaction; `address` is what Delivered-To will show."""
+
+    account: int
+    address: str
+
+
+@dataclass(slots=True)
+class Targets:
+    """Where the message of the open transaction goes, each mailbox and each foreign address once."""
+
+    local: dict[int, LocalRecipient] = field(default_factory=dict)
+    remote: dict[str, RemoteRecipient] = field(default_factory=dict)
+    owner: int | None = None  # the account that answers for mail that only passes through
+
+
+@dataclass(slots=True)
+class Session:
+    """`id` follows everything a connection does, from the greeting to the mailbox."""
+
+    peer_ip: str
+    secure: bool
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    helo: str = ""
+    extended: bool = False
+    identity: Identity | None = None
+    state: transaction.State = transaction.UNGREETED
+    targets: Targets = field(default_factory=Targets)
+    transactions: int = 0
+    accepted: int = 0
+    refused: int = 0
+    errors: int = 0  # since the last accepted message
+    auth_failures: int = 0
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ip_address(self.peer_ip.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def between_transactions(self) -> bool:
+        return isinstance(self.state, (transaction.Ungreeted, transaction.Idle))
+
+    @property
+    def trace_id(self) -> str:
+        """Of the transaction that is open or was the last."""
+        return f"{self.id}.{self.transactions}"
+
+    def reset(self) -> None:
+        """RSET, and the end of every transaction."""
+        self.state = transaction.reset(self.state)
+        self.targets = Targets()
+
+    def greet(self, name: str, *, extended: bool) -> None:
+        # RFC 5321 §4.1.4: EHLO is RSET too.
+        self.helo, self.extended = name, extended
+        self.state = transaction.IDLE
+        self.targets = Targets()
+
+    def start_over_with_tls(self) -> None:
+        """RFC 3207 §4.2: nothing that was learnt before the handshake counts."""
+        self.secure = True
+        self.helo, self.extended, self.identity = "", False, None
+        self.state = transaction.UNGREETED
+        self.targets = Targets()
+
+    def hop(self, by: str) -> Hop:
+        return Hop(self.helo, self.peer_ip, by, self.extended, self.secure, self.identity is not None)

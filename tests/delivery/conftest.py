@@ -36,6 +36,8 @@ class Site:
     dns: DnsServer
     stack: contextlib.AsyncExitStack
     accounts: dict[str, int]
+    blob_directory: Path
+    dsn: str
     port: int = 0
     remotes: list[RemoteServer] = field(default_factory=list)
     settings: dict[str, object] = field(default_factory=dict)
@@ -117,7 +119,8 @@ class Site:
         """Wait until a recipient has this state."""
 
         async def reached() -> bool:
-            return (await self.state(recipient)) == state
+            row = (await self.rows()).get(recipient)
+            return row is not None and row["state"] == state
 
         await eventually(reached, timeout, lambda: f"{recipient} should be {state}")
         return await self.row(recipient)
@@ -162,9 +165,10 @@ def eventually_fixture():
 
 
 @pytest.fixture
-async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
+async def site(database: Database, dsn: str, tmp_path: Path) -> AsyncIterator[Site]:
     """ours.test with alice and carol, a DNS, no remote servers yet."""
     blobs = FileBlobStore(tmp_path / "blobs")
+    await blobs.open()
     directory = Directory(database)
     mailstore = Mailstore(database, blobs)
     await directory.create_domain("ours.test")
@@ -173,8 +177,9 @@ async def site(database: Database, tmp_path: Path) -> AsyncIterator[Site]:
         account = await directory.create_account(f"{name}@ours.test", None)
         accounts[account.address] = account.id
     async with contextlib.AsyncExitStack() as stack:
-        dns = await stack.enter_async_context(DnsServer())
-        site = Site(database, directory, mailstore, dns, stack, accounts)
+        names = await stack.enter_async_context(DnsServer())
+        site = Site(database, directory, mailstore, names, stack, accounts, tmp_path / "blobs", dsn)
         yield site
     await mailstore.close()
     await directory.close()
+    await blobs.close()

@@ -127,7 +127,13 @@ def test_neomutt_opens_the_inbox_and_saves_a_message(server: Mailserver, tmp_pat
         "mailcap_path": str(tmp_path / "none"),
     }
     lines = [f'set {name}="{value}"' for name, value in settings.items()]
-    lines += ["set ssl_force_tls=yes", "set confirmappend=no", "set quit=yes", "set sleep_time=0", "set copy=no"]
+    lines += [
+        "set ssl_force_tls=yes",
+        "set confirmappend=no",
+        "set confirmcreate=no",
+        "set quit=yes",
+        "set sleep_time=0",
+    ]
     lines += ["set imap_check_subscribed=yes", "set mail_check=60", "unset imap_idle"]
     saved = tmp_path / "saved"
     keys = f"<search>~s '{subject}'<enter><copy-message><kill-line>{saved}<enter><quit>"

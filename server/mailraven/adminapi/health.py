@@ -120,7 +120,7 @@ class HealthMonitor:
         before, component.report = component.report, report
         component.failures = component.failures + 1 if report.level is Level.UNHEALTHY else 0
         metrics.COMPONENT_HEALTHY.labels(name).set(_GAUGE[report.level])
-        if before is None or before.level is not report.level:
+        if (before.level if before else Level.HEALTHY) is not report.level:
             write = _log.info if report.level is Level.HEALTHY else _log.warning
             write("component changed", name=name, status=str(report.level), detail=report.detail)
 

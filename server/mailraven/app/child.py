@@ -12,22 +12,28 @@ from typing import Any
 from mailraven.app.errors import StartError
 
 
-def run_in_child(function: Callable[[], Any], expected: tuple[type[Exception], ...]) -> Any:
-    """The JSON value that `function` returned. Raises StartError with the text of an `expected` error."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        _run(function, expected, reading, writing)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        answer = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    if status != 0 or not answer:
-        raise StartError("the preparation of the start failed; see the messages above")
-    result = json.loads(answer)
-    if "error" in result:
-        raise StartError(result["error"])
-    return result["value"]
+class Child:
+    """A function that is running in a process of its own; ask for result() once."""
+
+    def __init__(self, function: Callable[[], Any], expected: tuple[type[Exception], ...]) -> None:
+        """`function` returns a JSON value; the text of an `expected` error is all that is told of it."""
+        self._reading, writing = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _run(function, expected, self._reading, writing)
+        os.close(writing)
+
+    def result(self) -> Any:
+        """Waits for the function's value. Raises StartError."""
+        with os.fdopen(self._reading, "rb") as pipe:
+            answer = pipe.read()
+        _, status = os.waitpid(self._pid, 0)
+        if status != 0 or not answer:
+            raise StartError("the preparation of the start failed; see the messages above")
+        result = json.loads(answer)
+        if "error" in result:
+            raise StartError(result["error"])
+        return result["value"]
 
 
 def _run(function: Callable[[], Any], expected: tuple[type[Exception], ...], reading: int, writing: int) -> None:

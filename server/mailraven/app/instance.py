@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from mailraven.app import ready_file
-from mailraven.app.child import run_in_child
+from mailraven.app.child import Child
 from mailraven.app.data_directory import DataDirectory
 from mailraven.app.errors import StartError
 from mailraven.app.expected import EXPECTED
@@ -91,7 +91,10 @@ def _with_database(config: Config, dsn: str) -> Config:
 
 
 def _prepare(config: Config, data: DataDirectory, options: UpOptions) -> tuple[Config, Path | None, Prepared]:
-    answer = run_in_child(lambda: _prepared_in_child(config, data, options), EXPECTED)
+    child = Child(lambda: _prepared_in_child(config, data, options), EXPECTED)
+    for role in ALL_ROLES:  # meanwhile
+        import_role(role)
+    answer = child.result()
     prepared = Prepared(tuple(User(**user) for user in answer["users"]), answer["admin_token"])
     if answer["tls"] is None:
         return config, None, prepared
@@ -119,10 +122,7 @@ def _names(config: Config) -> Sequence[str]:
 
 
 def _work(config: Config, reservation: Reservation) -> Callable[[WorkerLink], int]:
-    for role in ALL_ROLES:
-        import_role(role)
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # what is there now stays out of the workers' collections, and so shared
 
     def work(link: WorkerLink) -> int:
         reservation.close()

@@ -3,7 +3,6 @@
 import socket
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from mailraven.adminapi.ops import OpsApp
@@ -24,14 +23,6 @@ class Server(Protocol):
         """No new connections; what is in progress may finish."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunningRole:
-    """A server and the listeners it takes."""
-
-    role: Role
-    server: Server
-
-
 def import_role(role: Role) -> None:
     """Loads the code of a role, so that forked workers share it."""
     match role:
@@ -45,23 +36,43 @@ def import_role(role: Role) -> None:
             import mailraven.adminapi.api  # noqa: F401
 
 
-def make_server(role: Role, config: Config, nouns: Nouns, tls: ssl.SSLContext | None, ops: OpsApp) -> Server:
-    """Not started yet."""
-    match role:
-        case Role.MX | Role.SUBMISSION:
-            return _smtp(role, config, nouns, tls)
-        case Role.IMAP:
-            return _imap(config, nouns, tls)
-        case Role.DELIVERY:
-            return _delivery(config, nouns)
-        case Role.ADMIN:
-            return _admin(nouns, ops)
+def make_servers(
+    roles: Sequence[Role], config: Config, nouns: Nouns, tls: ssl.SSLContext | None, ops: OpsApp
+) -> list[tuple[Role, Server]]:
+    """One for each role, not started yet."""
+    servers: list[tuple[Role, Server]] = []
+    smtp = [role for role in roles if role in (Role.MX, Role.SUBMISSION)]
+    if smtp:
+        servers += _smtp(smtp, config, nouns, tls)
+    if Role.IMAP in roles:
+        servers.append((Role.IMAP, _imap(config, nouns, tls)))
+    if Role.DELIVERY in roles:
+        servers.append((Role.DELIVERY, _delivery(config, nouns)))
+    if Role.ADMIN in roles:
+        servers.append((Role.ADMIN, _admin(nouns, ops)))
+    return servers
 
 
-def _smtp(role: Role, config: Config, nouns: Nouns, tls: ssl.SSLContext | None) -> Server:
-    from mailraven.smtpd import SmtpServer
+def _smtp(roles: Sequence[Role], config: Config, nouns: Nouns, tls: ssl.SSLContext | None) -> list[tuple[Role, Server]]:
+    from mailraven.smtpd import Limits, SmtpServer
+    from mailraven.smtpd.budget import MemoryBudget
 
-    return SmtpServer(role, config, nouns, tls)
+    budget = MemoryBudget(Limits.of(config.smtp).memory_budget)  # of the process: its roles share it
+    return [
+        (
+            role,
+            SmtpServer(
+                role,
+                nouns.directory,
+                nouns.mailstore.intake,
+                config.smtp,
+                hostname=config.hostname,
+                tls=tls,
+                budget=budget,
+            ),
+        )
+        for role in roles
+    ]
 
 
 def _imap(config: Config, nouns: Nouns, tls: ssl.SSLContext | None) -> Server:

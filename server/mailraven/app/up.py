@@ -3,6 +3,7 @@
 Nothing here may import a module that declares metrics: they have to know first that several workers share them.
 """
 
+import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ def up(options: UpOptions, environ: Mapping[str, str], show: "Callable[[Running]
     logs.configure(config.log.level, config.log.format, config.log.output)
     data.create()
     data.lock()
+    gc.disable()  # until the workers run: collecting what imports leave costs time and shared memory
     try:
         slot = multiprocess.prepare(data.metrics)
         from mailraven.app.instance import run

@@ -19,7 +19,7 @@ from mailraven.app.compose import Nouns, build_nouns
 from mailraven.app.errors import StartError
 from mailraven.app.link import WorkerLink, end_at_once
 from mailraven.app.roles import LISTENERS, Role
-from mailraven.app.servers import Listening, Server, make_server
+from mailraven.app.servers import Listening, Server, make_servers
 from mailraven.app.sockets import Endpoint, listen
 from mailraven.blobs import BlobUnavailable
 from mailraven.config import Config, ConfigError
@@ -36,7 +36,8 @@ def run_worker(
     config: Config, roles: Sequence[Role], endpoints: Sequence[Endpoint], link: WorkerLink | None = None
 ) -> int:
     """Serves until SIGTERM (or, without a supervisor, SIGINT); the exit code."""
-    gc.freeze()  # what was imported before the fork stays shared
+    gc.freeze()
+    gc.enable()
     worker = _Worker(config, tuple(roles), tuple(endpoints), link)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -108,7 +109,7 @@ class _Worker:
         context = self._tls_context()
         nouns = await self._connect()
         stack.push_async_callback(nouns.close)
-        servers = [(role, make_server(role, self._config, nouns, context, self._ops)) for role in self._roles]
+        servers = make_servers(self._roles, self._config, nouns, context, self._ops)
         await nouns.database.listener.start()
         for role, server in servers:
             await server.start(self._listen(role))

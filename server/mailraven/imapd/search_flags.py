@@ -24,7 +24,7 @@ def search(program: p.Key, selected: Selected) -> list[int] | None:
     return [uid for uid, mask, _ in rows if test(uid, mask)]
 
 
-def _compile(key: p.Key, keywords: list[str]) -> Test | None:  # noqa: C901 - a table of cases
+def _compile(key: p.Key, keywords: list[str]) -> Test | None:
     match key:
         case p.All():
             return lambda _uid, _mask: True

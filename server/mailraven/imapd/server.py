@@ -13,6 +13,7 @@ import structlog
 import mailraven
 from mailraven.config import ImapConfig
 from mailraven.directory import Directory, DirectoryUnavailable, Targets
+from mailraven.imap import response
 from mailraven.imapd.connection import Connection
 from mailraven.imapd.limits import Limits
 from mailraven.imapd.services import Services
@@ -60,7 +61,7 @@ class ImapServer:
             implicit = tls == "implicit"
             services = self._services(starttls=tls == "starttls")
             listener = await loop.create_server(
-                lambda services=services, implicit=implicit: Connection(self, services, secure=implicit),  # type: ignore[misc]
+                lambda services=services, implicit=implicit: Connection(self, services, secure=implicit),
                 sock=listening,
                 ssl=self._tls if implicit else None,
                 ssl_handshake_timeout=self.limits.tls_timeout if implicit else None,
@@ -159,4 +160,4 @@ class ImapServer:
                     continue
                 _log.info("account is no longer active", account=account, sessions=len(connections))
                 for connection in connections:
-                    connection.shut_down("[AUTHORIZATIONFAILED] The account is not active any more")
+                    connection.shut_down(response.bye("The account is not active any more"))

@@ -83,7 +83,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "DELETE": Command(delete.run, _SIGNED_IN),
         "RENAME": Command(rename.run, _SIGNED_IN),
         "SUBSCRIBE": Command(subscribe.run, _SIGNED_IN),
-        "UNSUBSCRIBE": Command(subscribe.run_unsubscribe, _SIGNED_IN),
+        "UNSUBSCRIBE": Command(subscribe.run, _SIGNED_IN),
         "APPEND": Command(append.run, _SIGNED_IN),
         "IDLE": Command(idle.run, _SIGNED_IN, MAY_EXPUNGE | REFRESH),
         "CHECK": Command(noop.run, _SELECTED, MAY_EXPUNGE | REFRESH),

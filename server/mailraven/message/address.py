@@ -148,7 +148,8 @@ class _Reader:
     def _angle(self) -> None:
         """From < to >; a list or the end of the field closes it too."""
         self.angle = []
-        route = False
+        route = False  # its commas and the colon at its end belong to the address
+        start = True
         end = len(self.value)
         while self.position < end:
             token = _TOKEN.match(self.value, self.position)
@@ -163,9 +164,11 @@ class _Reader:
             if special == b"(":
                 self._comment()
             elif special in (b",", b":", b"@", b";"):
-                route = special != b":" and (route or (special == b"@" and not _text(self.angle)))
+                route = special != b":" and (route or (special == b"@" and start))
+                start = False
                 self._add(special, False)
             elif not special:
+                start = start and token.lastgroup == "space"
                 self._piece(token)
 
     def _start_group(self) -> None:

@@ -85,6 +85,7 @@ def decode_unlabelled(octets: bytes) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        if error.start >= len(octets) - 3:  # cut within a character
+        # Good UTF-8 up to a character that the end cuts: it was shortened by us or before.
+        if error.reason == "unexpected end of data" and not octets[: error.start].isascii():
             return octets.decode("utf-8", "replace")
         return octets.decode(_FALLBACK)

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from mailraven.message.limits import Budget
 from mailraven.message.mime import strip_comments
 
 _MONTHS = {
@@ -38,7 +39,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 9998
 
 def parse_date(value: bytes) -> datetime | None:
     """`value` is unfolded. The moment, with the zone it was written in; None when the field cannot be read."""
-    value = strip_comments(value[:1000]).strip()
+    value = strip_comments(value[:1000], Budget()).strip()
     found = _DATE.match(value)
     if found:
         day, month, year, hour, minute, second, offset, zone = found.groups()
@@ -59,11 +60,11 @@ def parse_date(value: bytes) -> datetime | None:
 
 
 def _year(digits: bytes) -> int:
-    """RFC 5322 §4.3: two digits below 50 are of this century, other two and three digits are since 1900."""
+    """RFC 5322 §4.3: two digits below 50 are of this century, other short years count from 1900; so does 0102."""
     year = int(digits)
     if len(digits) == 2 and year < 50:
         year += 2000
-    elif len(digits) < 4:
+    elif year < 1000:
         year += 1900
     if not _FIRST_YEAR <= year <= _LAST_YEAR:
         raise ValueError(year)

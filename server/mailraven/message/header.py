@@ -4,11 +4,13 @@ A line ends with LF; a CR before it belongs to the line end. A line without a co
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
-from mailraven.message.limits import MAX_FIELD_OCTETS
+from mailraven.message.limits import MAX_FIELD_OCTETS, MAX_FIELDS, Budget
 
 _END = re.compile(rb"\n\r?\n")
-_FIELD = re.compile(rb"[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+")
+_FIELD = re.compile(rb"([^:\n]*+)[^\n]*+\n?+(?:[ \t][^\n]*+\n?+)*+")
 _FOLD = re.compile(rb"\r?\n")
 
 # The fields that ENVELOPE and BODYSTRUCTURE are made of. A block starts with LF, so that each field does.
@@ -43,24 +45,20 @@ def split_header(raw: bytes) -> tuple[bytes, bytes]:
     return raw[:end], raw[end:]
 
 
-def field_blocks(header: bytes) -> list[bytes]:
-    """Each field with its folds and line ends, as it is; the empty line that ends the header is left out."""
-    blocks = _FIELD.findall(header)
-    while blocks and blocks[-1] in (b"", b"\r\n", b"\n"):
-        blocks.pop()
-    return blocks
+def field_blocks(header: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(name, the whole field with its folds and line ends) of the first MAX_FIELDS fields."""
+    for found in islice(_FIELD.finditer(header), MAX_FIELDS):
+        if found[0] in (b"\r\n", b"\n", b""):  # the empty line
+            return
+        yield found[1].strip(), found[0]
 
 
 def header_fields(header: bytes) -> list[tuple[bytes, bytes]]:
     """(name, value) of each field in order; the value still folded, without the line end."""
-    fields = []
-    for block in field_blocks(header):
-        name, _, value = block.partition(b":")
-        fields.append((name.strip(), value.strip()))
-    return fields
+    return [(name, block.partition(b":")[2].strip()) for name, block in field_blocks(header)]
 
 
-def known_fields(block: bytes) -> dict[bytes, bytes]:
+def known_fields(block: bytes, budget: Budget) -> dict[bytes, bytes]:
     """Lower-case name to unfolded value; `block` is the header after one LF.
 
     Of a field that may be there only once the first counts, as mail clients show it; address
@@ -68,7 +66,12 @@ def known_fields(block: bytes) -> dict[bytes, bytes]:
     """
     fields: dict[bytes, bytes] = {}
     repeated: dict[bytes, list[bytes]] = {}
-    for name, value in _KNOWN_FIELD.findall(block):
+    if len(block) <= MAX_FIELD_OCTETS and budget.fields > 0:
+        found = _KNOWN_FIELD.findall(block)
+    else:
+        found = [field.groups() for field in islice(_KNOWN_FIELD.finditer(block), max(budget.fields, 0))]
+    budget.fields -= len(found)
+    for name, value in found:
         name = name.lower()
         if name not in fields:
             fields[name] = unfold(value)

@@ -9,11 +9,13 @@ MAX_LEVELS = 100
 MAX_PARTS = 10_000
 MAX_HEADER_OCTETS = 10 * 1024 * 1024
 MAX_FIELD_OCTETS = 64 * 1024
+MAX_FIELDS = 100_000
 MAX_FIELD_PARAMS = 1_000
-MAX_PARAMS = 50_000
+# Parameters, languages and comments of all parts together.
+MAX_TOKENS = 200_000
 MAX_ADDRESSES = 50_000
 # Each level of nesting looks for its own boundary, so that deep nesting around much content costs depth times size.
-MAX_SCANNED_OCTETS = 1024 * 1024 * 1024
+MAX_SCANNED_OCTETS = 512 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -22,6 +24,7 @@ class Budget:
 
     parts: int = MAX_PARTS
     header_octets: int = MAX_HEADER_OCTETS
-    params: int = MAX_PARAMS
+    fields: int = MAX_FIELDS
+    tokens: int = MAX_TOKENS
     addresses: int = MAX_ADDRESSES
     scanned_octets: int = MAX_SCANNED_OCTETS

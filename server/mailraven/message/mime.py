@@ -30,6 +30,7 @@ _PARAM = re.compile(
     re.DOTALL,
 )
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_COMMENT_MARK = re.compile(rb"[()]|\\.", re.DOTALL)
 _COMMENT_TOKEN = re.compile(rb"""[^()"\\]++|\\.|"(?:[^"\\]++|\\.)*+"|.""", re.DOTALL)
 
 
@@ -38,14 +39,15 @@ def unescape(quoted: bytes) -> bytes:
     return _ESCAPE.sub(rb"\1", quoted) if b"\\" in quoted else quoted
 
 
-def strip_comments(value: bytes) -> bytes:
+def strip_comments(value: bytes, budget: Budget) -> bytes:
     """The value without comments, nested ones too; parentheses in quoted strings stay (RFC 5322 §3.2.2)."""
     if b"(" not in value:
         return value
     kept = []
     depth = 0
     position = 0
-    while position < len(value):
+    while position < len(value) and budget.tokens > 0:
+        budget.tokens -= 1
         # Inside a comment a quotation mark means nothing.
         if depth:
             found = _COMMENT_MARK.search(value, position)
@@ -66,18 +68,15 @@ def strip_comments(value: bytes) -> bytes:
     return b"".join(kept)
 
 
-_COMMENT_MARK = re.compile(rb"[()]|\\.", re.DOTALL)
-
-
 def _params(rest: bytes, budget: Budget) -> Params:
     params: list[tuple[bytes, bytes]] = []
-    allowed = min(MAX_FIELD_PARAMS, budget.params)
+    allowed = min(MAX_FIELD_PARAMS, budget.tokens)
     for name, equals, quoted, plain in _PARAM.findall(rest):
         if len(params) >= allowed:
             break
         if equals and name and (name := name.strip()):
             params.append((name, unescape(quoted) if quoted else plain.strip()))
-    budget.params -= len(params)
+    budget.tokens -= len(params)
     return tuple(params)
 
 
@@ -85,7 +84,7 @@ def media_type(value: bytes | None, default: MediaType, budget: Budget) -> Media
     """Content-Type. One that cannot be read means text/plain (RFC 2045 §5.2)."""
     if value is None:
         return default
-    value = strip_comments(value)
+    value = strip_comments(value, budget)
     found = _MEDIA_TYPE.match(value)
     if found is None:
         return TEXT_PLAIN
@@ -96,7 +95,7 @@ def media_type(value: bytes | None, default: MediaType, budget: Budget) -> Media
 
 def disposition(value: bytes, budget: Budget) -> tuple[bytes, Params] | None:
     """Content-Disposition (RFC 2183 §2)."""
-    value = strip_comments(value)
+    value = strip_comments(value, budget)
     found = _WORD.match(value)
     if found is None:
         return None
@@ -104,17 +103,19 @@ def disposition(value: bytes, budget: Budget) -> tuple[bytes, Params] | None:
     return found[1], _params(rest, budget) if rest else ()
 
 
-def languages(value: bytes) -> list[bytes]:
+def languages(value: bytes, budget: Budget) -> list[bytes]:
     """Content-Language (RFC 3282 §2)."""
-    words = strip_comments(value).split(b",")
-    return [word for word in (word.strip() for word in words[:MAX_FIELD_PARAMS]) if word]
+    allowed = max(0, min(MAX_FIELD_PARAMS, budget.tokens))
+    words = strip_comments(value, budget).split(b",", allowed)[:allowed]
+    budget.tokens -= len(words)
+    return [word for word in map(bytes.strip, words) if word]
 
 
-def transfer_encoding(value: bytes | None) -> bytes:
+def transfer_encoding(value: bytes | None, budget: Budget) -> bytes:
     """Content-Transfer-Encoding; 7bit when there is none (RFC 2045 §6.1)."""
     if value is None:
         return b"7bit"
-    found = _WORD.match(strip_comments(value))
+    found = _WORD.match(strip_comments(value, budget))
     return found[1] if found else b"7bit"
 
 

@@ -46,11 +46,21 @@ def _of_message(raw: bytes, start: int, body: int, end: int, section: Section) -
         return header
     if section.text == "MIME":
         return None
+    return _chosen_fields(header, section)
+
+
+def _chosen_fields(header: bytes, section: Section) -> bytes:
     names = {name.encode("utf-8", "surrogateescape").lower() for name in section.fields}
     wanted = section.text == "HEADER.FIELDS"
     chosen = []
-    for block in field_blocks(header):
-        if (block.partition(b":")[0].strip().lower() in names) is wanted:
-            chosen.append(block if block.endswith(b"\n") else block + b"\r\n")
+    read = 0
+    for name, block in field_blocks(header):
+        read += len(block)
+        if (name.lower() in names) is wanted:
+            chosen.append(block)
+    if not wanted and header[read : read + 2] not in (b"\r\n", b"\n", b""):
+        chosen.append(header[read:])  # more fields than are looked at
+    if chosen and not chosen[-1].endswith(b"\n"):
+        chosen.append(b"\r\n")
     # RFC 9051 §6.4.5.1: the empty line is always there.
     return b"%b\r\n" % b"".join(chosen)

@@ -33,7 +33,7 @@ def render_structure(part: Part, budget: Budget) -> bytes:
         _params(params),
         _text(fields.get(b"content-id")),
         _text(fields.get(b"content-description")),
-        string(transfer_encoding(fields.get(b"content-transfer-encoding"))),
+        string(transfer_encoding(fields.get(b"content-transfer-encoding"), budget)),
         part.octets,
         counted,
         _text(fields.get(b"content-md5")),
@@ -61,6 +61,6 @@ def _extension(fields: dict[bytes, bytes], budget: Budget) -> bytes:
         if found is not None:
             shown = b"(%b %b)" % (string(found[0]), _params(found[1]))
     value = fields.get(b"content-language")
-    words = languages(value) if value is not None else None
+    words = languages(value, budget) if value is not None else None
     language = b"(%b)" % b" ".join(map(string, words)) if words else b"NIL"
     return b"%b %b %b" % (shown, language, _text(fields.get(b"content-location")))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mailraven.message.charsets import decode
 from mailraven.message.header import header_fields, unfold
+from mailraven.message.limits import Budget
 from mailraven.message.mime import param, transfer_encoding
 from mailraven.message.tree import Kind, Part, parse
 from mailraven.message.words import decode_base64, decode_words, fold
@@ -14,8 +15,10 @@ from mailraven.message.words import decode_base64, decode_words, fold
 MAX_TEXT = 1024 * 1024
 MAX_DECODED = 10 * 1024 * 1024
 MAX_PREVIEW = 200
-# A preview needs no more of a part than this.
-_PREVIEW_OCTETS = 16 * 1024
+# Types of leaves; message/delivery-status is text too.
+_SEARCHED = (b"text", b"message")
+# A preview needs no more characters of a part than this; HTML starts with much markup.
+_PREVIEW_SOURCE = 16 * 1024
 
 
 def search_text(raw: bytes) -> tuple[str, str]:
@@ -31,11 +34,9 @@ def search_text(raw: bytes) -> tuple[str, str]:
             message = part.children[0]
             text = _header_text(raw[message.start : min(message.body, message.start + MAX_TEXT)])
             decoded += len(text)
-        elif part.kind is Kind.LEAF and part.is_text:
-            room = MAX_DECODED - decoded
-            # A character takes 12 octets at most: four of UTF-8, each as =XX.
-            text = fold(part_text(raw, part, min(room, 12 * (MAX_TEXT - kept)))[: MAX_TEXT - kept])
-            decoded += min(part.octets, room)
+        elif part.kind is Kind.LEAF and part.media_type.type.lower() in _SEARCHED:
+            text = fold(part_text(raw, part, MAX_TEXT - kept))
+            decoded += part.octets
         else:
             continue
         texts.append(text)
@@ -44,11 +45,13 @@ def search_text(raw: bytes) -> tuple[str, str]:
 
 
 def preview(raw: bytes) -> str:
-    """The start of the first text, white space collapsed; plain text is preferred to HTML (RFC 8970 §3.1)."""
-    texts = [part for part in _in_order(parse(raw)) if part.kind is Kind.LEAF and part.is_text and part.octets]
-    plain = [part for part in texts if part.media_type.subtype.lower() == b"plain"]
-    for part in (plain or texts)[:1]:
-        text = part_text(raw, part, _PREVIEW_OCTETS)
+    """The start of the first text that is not an attachment, white space collapsed (RFC 8970 §3.1)."""
+    for part in _in_order(parse(raw)):
+        if part.kind is not Kind.LEAF or not part.is_text or not part.octets:
+            continue
+        if part.fields.get(b"content-disposition", b"").lower().startswith(b"attachment"):
+            continue
+        text = part_text(raw, part, _PREVIEW_SOURCE)
         if part.media_type.subtype.lower() == b"html":
             text = _without_markup(text)
         return " ".join(text.replace("\0", "").split())[:MAX_PREVIEW]
@@ -56,14 +59,15 @@ def preview(raw: bytes) -> str:
 
 
 def part_text(raw: bytes, part: Part, limit: int) -> str:
-    """The text of a leaf out of at most `limit` octets of its body."""
-    octets = raw[part.body : min(part.end, part.body + limit)]
-    encoding = transfer_encoding(part.fields.get(b"content-transfer-encoding")).lower()
+    """The first `limit` characters of a leaf's text."""
+    # A character takes 12 octets at most: four of UTF-8, each as =XX.
+    octets = raw[part.body : min(part.end, part.body + 12 * limit)]
+    encoding = transfer_encoding(part.fields.get(b"content-transfer-encoding"), Budget()).lower()
     if encoding == b"base64":
         octets = decode_base64(octets)
     elif encoding == b"quoted-printable":
         octets = binascii.a2b_qp(octets)
-    return decode(octets, param(part.media_type.params, b"charset") or b"us-ascii")
+    return decode(octets[: 4 * limit], param(part.media_type.params, b"charset") or b"us-ascii")[:limit]
 
 
 def _in_order(tree: Part) -> Iterator[Part]:

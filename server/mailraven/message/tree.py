@@ -75,7 +75,7 @@ def _entity(raw: bytes, start: int, end: int, default: MediaType, budget: Budget
     body = header_end(raw, start, end)
     read_to = min(body, start + budget.header_octets)
     budget.header_octets -= read_to - start
-    fields = known_fields(b"\n" + raw[start:read_to])
+    fields = known_fields(b"\n" + raw[start:read_to], budget)
     media = media_type(fields.get(b"content-type"), default, budget)
     part = Part(start, body, end, media, fields)
     kind = media.type.lower()

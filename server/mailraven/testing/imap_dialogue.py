@@ -128,22 +128,18 @@ class Dialogue:
 
     async def ok(self, text: str | bytes, *literals: bytes) -> Answer:
         """As command(), and it must be OK."""
-        answer = await self.command(text, *literals)
-        assert answer.status == "OK", answer
-        return answer
+        return _expect("OK", await self.command(text, *literals))
 
     async def no(self, text: str | bytes, *literals: bytes, code: str | None = None) -> Answer:
         """As command(), and it must be NO, with that response code."""
-        answer = await self.command(text, *literals)
-        assert answer.status == "NO", answer
-        assert code is None or answer.code == code, answer
+        answer = _expect("NO", await self.command(text, *literals))
+        if code is not None and answer.code != code:
+            raise AssertionError(f"expected [{code}]: {answer}")
         return answer
 
     async def bad(self, text: str | bytes, *literals: bytes) -> Answer:
         """As command(), and it must be BAD."""
-        answer = await self.command(text, *literals)
-        assert answer.status == "BAD", answer
-        return answer
+        return _expect("BAD", await self.command(text, *literals))
 
     async def append(self, mailbox: str, message: bytes, arguments: str = "") -> Answer:
         """APPEND with a synchronising literal."""
@@ -163,10 +159,17 @@ class Dialogue:
         """Enter IDLE; returns the tag, for done()."""
         tag = await self.start("IDLE")
         line = await self.line()
-        assert line.startswith(b"+"), line
+        if not line.startswith(b"+"):
+            raise AssertionError(f"expected a continuation request: {line!r}")
         return tag
 
     async def done(self, tag: bytes) -> Answer:
         """Leave IDLE."""
         await self.send(b"DONE\r\n")
         return await self.answer(tag)
+
+
+def _expect(status: str, answer: Answer) -> Answer:
+    if answer.status != status:
+        raise AssertionError(f"expected {status}: {answer}")
+    return answer

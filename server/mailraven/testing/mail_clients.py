@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,9 @@ class Mailserver:
 
 
 @contextmanager
-def mailraven_up(directory: Path, users: Sequence[str], *, workers: int = 2) -> Iterator[Mailserver]:
+def mailraven_up(
+    directory: Path, users: Sequence[str], *, workers: int = 2, variables: Mapping[str, str] | None = None
+) -> Iterator[Mailserver]:
     """Run `mailraven up` on free ports below `directory`. Raises RuntimeError with its log when it does not start."""
     directory.chmod(0o755)
     ready_file, log_file = directory / "ready.json", directory / "log"
@@ -52,7 +54,13 @@ def mailraven_up(directory: Path, users: Sequence[str], *, workers: int = 2) -> 
     for user in users:
         command += ["--user", user]
     with log_file.open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **(variables or {})},
+        )
     try:
         deadline = time.monotonic() + _STARTUP_SECONDS
         while not ready_file.exists():

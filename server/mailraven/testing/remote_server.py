@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -19,9 +19,10 @@ HANG = None
 """Instead of a reply: say nothing until the client leaves."""
 
 Reply = bytes | None
-Script = dict[str, Reply | list[Reply] | Callable[[str], Reply]]
+Script = dict[str, Reply | list[Reply] | Callable[[str], Reply | Awaitable[Reply]]]
 """By stage: connect, ehlo, helo, starttls, mail, rcpt, data, early (when the first octets of the data come), dot,
-quit. A list is used up one reply at a time, then the default holds; a function is given the command."""
+quit. A list is used up one reply at a time, then the default holds; a function is given the command and may be
+asynchronous."""
 
 _DEFAULTS: dict[str, bytes] = {
     "connect": b"220 remote.test ESMTP",
@@ -87,13 +88,14 @@ class RemoteServer:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
 
-    def reply(self, stage: str, command: str = "") -> Reply:
+    async def reply(self, stage: str, command: str = "") -> Reply:
         """The next one for a stage."""
         entry = self.script.get(stage, _DEFAULTS.get(stage, b"500 5.5.2 unknown"))
         if isinstance(entry, list):
             return entry.pop(0) if entry else _DEFAULTS.get(stage, b"250 ok")
         if callable(entry):
-            return entry(command)
+            answer = entry(command)
+            return await answer if isinstance(answer, Awaitable) else answer
         return entry
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,7 +150,7 @@ class _Session:
                 return
 
     async def _answer(self, stage: str, command: str = "") -> bool:
-        return await self._say(self.server.reply(stage, command))
+        return await self._say(await self.server.reply(stage, command))
 
     async def _say(self, reply: Reply) -> bool:
         """Whether it was 2xx or 3xx."""
@@ -186,10 +188,10 @@ class _Session:
             await self.reader.read(-1)
             raise _Gone
         end = b"\r\n.\r\n"
-        wire = b"\r\n"  # an empty message ends with ".CRLF" at once
+        wire = bytearray(b"\r\n")  # an empty message ends with ".CRLF" at once
         while not wire.endswith(end):
             wire += await self.reader.readline()
-        reply = self.server.reply("dot")
-        if reply in (HANG, DROP) or reply[:1] == b"2":  # type: ignore[index]
-            self.server.transactions.append(Transaction(self.mail, self.recipients, wire[2:-3], self.encrypted))
+        reply = await self.server.reply("dot")
+        if reply in (HANG, DROP) or reply[:1] == b"2":
+            self.server.transactions.append(Transaction(self.mail, self.recipients, bytes(wire[2:-3]), self.encrypted))
         await self._say(reply)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -47,10 +48,14 @@ def _is_current(files: CertificateFiles, ca_key_file: Path, names: Sequence[str]
         return False
     try:
         certificate = x509.load_pem_x509_certificate(files.cert_file.read_bytes())
+        authority = x509.load_pem_x509_certificate(files.ca_file.read_bytes())
+        key = serialization.load_pem_private_key(files.key_file.read_bytes(), password=None)
+        certificate.verify_directly_issued_by(authority)
         found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound):
+    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
         return False
-    return set(found) == set(_alternative_names(names)) and now + _RENEW_BEFORE < certificate.not_valid_after_utc
+    fresh = now + _RENEW_BEFORE < certificate.not_valid_after_utc
+    return fresh and key.public_key() == certificate.public_key() and set(found) == set(_alternative_names(names))
 
 
 def _make(files: CertificateFiles, ca_key_file: Path, names: Sequence[str], now: dt.datetime) -> None:

@@ -77,14 +77,17 @@ class _Fetching:
             raise CommandRefused(no("Some of the messages are gone", "EXPUNGEISSUED"))
 
     async def _with_bodies(self, rows: _Rows, statics: Sequence[Items]) -> AsyncIterator[bytes]:
+        masks = self._masks(rows)
+        heads = self._renderer.heads(rows.numbers, rows.uids, masks, statics)
+        if self._newly_seen:
+            others = self._seen_renderer.heads(rows.numbers, rows.uids, masks, statics)
+            changed = [uid in self._newly_seen for uid in rows.uids]
+            heads = [other if seen else head for head, other, seen in zip(heads, others, changed, strict=True)]
+        sections = [(body.section, body.partial) for body in self._renderer.bodies]
         pieces: list[bytes] = []
         size = index = 0
-        masks = list(self._masks(rows))
-        sections = [(body.section, body.partial) for body in self._renderer.bodies]
         async for octets in read_octets(self._mailstore, [item.body for item in statics], sections):
-            uid = rows.uids[index]
-            renderer = self._seen_renderer if uid in self._newly_seen else self._renderer
-            for piece in renderer.row(rows.numbers[index], uid, masks[index], statics[index], octets):
+            for piece in self._renderer.response(heads[index], octets):
                 pieces.append(piece)
                 size += len(piece)
             index += 1

@@ -1,0 +1,164 @@
+"""Stopping, killing and starting `mailraven up` again."""
+
+import os
+import signal
+import smtplib
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mailraven.testing.command_line import Instance, get, run, started, wait_for
+from mailraven.testing.running import family
+
+
+def test_a_second_start_finds_the_mail_and_knows_no_password(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "1") as first:
+        alice = first.ready["users"][0]["address"]
+        authority = Path(first.ready["ca_file"]).read_bytes()
+        with smtplib.SMTP(first.ready["smtp"]["host"], first.ready["smtp"]["port"], timeout=30) as smtp:
+            smtp.sendmail("x@example.com", [alice], "Subject: kept\r\n\r\nbody\r\n")
+    assert first.process.returncode == 0
+    used = run("user", "list", "--data", str(tmp_path / "data")).stdout  # starts its own Postgres meanwhile
+    assert int(used.split()[1]) > 10
+    with started(tmp_path, "--workers", "1") as second:
+        assert second.ready["users"][0] == {"address": alice, "password": None}
+        assert second.ready["admin_token"] == first.ready["admin_token"]
+        assert Path(second.ready["ca_file"]).read_bytes() == authority
+        assert "password" not in second.output.read_text()
+
+
+def test_sigterm_ends_sessions_politely_and_transactions_are_finished(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "1") as instance:
+        address = (instance.ready["smtp"]["host"], instance.ready["smtp"]["port"])
+        with (
+            socket.create_connection(address, timeout=30) as idle,
+            smtplib.SMTP(*address, timeout=30) as busy,
+            socket.create_connection((instance.ready["imap"]["host"], instance.ready["imap"]["port"])) as imap,
+        ):
+            imap.settimeout(30)
+            lines, responses = idle.makefile("rb"), imap.makefile("rb")
+            assert lines.readline().startswith(b"220")
+            assert responses.readline().startswith(b"* OK")
+            busy.ehlo()
+            busy.mail("x@example.com")
+            busy.rcpt(instance.ready["users"][0]["address"])
+            busy.putcmd("data")
+            assert busy.getreply()[0] == 354
+            instance.process.send_signal(signal.SIGTERM)
+            assert lines.readline().startswith(b"421")
+            assert responses.readline().startswith(b"* BYE")
+            wait_for(lambda: refuses(address), "the listener to close")
+            busy.send(b"Subject: late\r\n\r\nfinished\r\n.\r\n")
+            assert busy.getreply()[0] == 250
+        assert instance.process.wait(40) == 0
+    assert not family(instance.process.pid) - {instance.process.pid}
+
+
+def refuses(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "1") as instance:
+        address = (instance.ready["smtp"]["host"], instance.ready["smtp"]["port"])
+        with smtplib.SMTP(*address, timeout=30) as busy:
+            busy.ehlo()
+            busy.mail("x@example.com")
+            busy.rcpt(instance.ready["users"][0]["address"])
+            busy.putcmd("data")
+            busy.getreply()
+            instance.process.send_signal(signal.SIGINT)
+            wait_for(lambda: refuses(address), "the listener to close")
+            instance.process.send_signal(signal.SIGINT)
+            instance.process.wait(10)
+            busy.sock = None  # it is gone: no QUIT
+
+
+def test_a_killed_worker_is_replaced_and_the_ports_stay(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "2") as instance:
+        before = instance.workers()
+        assert len(before) == 2
+        os.kill(before[0], signal.SIGKILL)
+        wait_for(lambda: len(set(instance.workers()) - set(before)) == 1, "a new worker")
+        assert before[1] in instance.workers()
+        wait_for(lambda: all(get(instance.ops + "/readyz")[0] == 200 for _ in range(8)), "both to be ready")
+        assert "mailraven_worker_restarts_total 1.0" in get(instance.ops + "/metrics")[1].decode()
+        assert "worker died" in instance.log.read_text()
+
+
+def test_a_stalled_worker_is_replaced(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "1", "--set", "health.stall_timeout=5s") as instance:
+        [worker] = instance.workers()
+        os.kill(worker, signal.SIGSTOP)
+        wait_for(lambda: [pid for pid in instance.workers() if pid != worker], "a new worker")
+        wait_for(lambda: get(instance.ops + "/readyz")[0] == 200, "the new one to be ready")
+
+
+def test_a_killed_postgres_is_started_again(tmp_path: Path) -> None:
+    with started(tmp_path, "--workers", "1", "--set", "health.interval=100ms") as instance:
+        [postmaster] = instance.postgres()
+        os.kill(postmaster, signal.SIGKILL)
+        wait_for(lambda: instance.postgres() not in ([], [postmaster]), "a new Postgres")
+        wait_for(lambda: get(instance.ops + "/readyz")[0] == 200, "the worker to reach it")
+        with smtplib.SMTP(instance.ready["smtp"]["host"], instance.ready["smtp"]["port"], timeout=30) as smtp:
+            assert smtp.sendmail("x@example.com", ["bob@example.test"], "Subject: after\r\n\r\nbody\r\n") == {}
+
+
+def test_a_killed_supervisor_takes_everything_along_and_a_new_start_works(tmp_path: Path) -> None:
+    instance = Instance(tmp_path, "--workers", "2").wait_ready()
+    members = family(instance.process.pid) - {instance.process.pid}
+    assert len(members) >= 3
+    instance.process.kill()
+    instance.process.wait()
+    instance.ready_file.unlink()  # a killed program leaves it
+    with started(tmp_path, "--workers", "1") as again:
+        assert again.ready["users"][0]["password"] is None
+    wait_for(lambda: not [pid for pid in members if Path(f"/proc/{pid}").exists()], "the old processes to end")
+
+
+def test_kill_9_again_and_again(tmp_path: Path) -> None:
+    for _ in range(3):
+        instance = Instance(tmp_path, "--workers", "1")
+        instance.wait_ready()
+        instance.process.kill()
+        instance.process.wait()
+        instance.ready_file.unlink()
+    with started(tmp_path, "--workers", "1"):
+        pass
+
+
+def test_a_worker_that_cannot_start_ends_the_program(tmp_path: Path) -> None:
+    garbage = tmp_path / "cert.pem"
+    garbage.write_text("not a certificate\n")
+    (tmp_path / "key.pem").write_text("not a key\n")
+    settings = ("--set", f"tls.cert_file={garbage}", "--set", f"tls.key_file={tmp_path / 'key.pem'}")
+    done = run("up", "--data", str(tmp_path / "d"), "--port-base", "0", *settings, code=1)
+    assert f"{garbage}: expected a certificate in PEM" in done.stderr
+
+
+@pytest.mark.parametrize("when", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_the_start_leaves_nothing_behind(tmp_path: Path, when: signal.Signals) -> None:
+    instance = Instance(tmp_path, "--workers", "1")
+    wait_for(lambda: (tmp_path / "data" / ".lock").exists(), "the start to begin")
+    instance.process.send_signal(when)
+    try:
+        instance.process.wait(30)
+    except subprocess.TimeoutExpired:
+        pytest.fail(instance.text())
+    wait_for(lambda: not postgres_runs(tmp_path / "data"), "Postgres to end")
+    with started(tmp_path, "--workers", "1"):
+        pass
+
+
+def postgres_runs(data: Path) -> bool:
+    try:
+        pid = int((data / "postgres" / "postmaster.pid").read_text().split("\n")[0])
+    except (OSError, ValueError):
+        return False
+    return Path(f"/proc/{pid}").exists()

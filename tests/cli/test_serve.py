@@ -1,0 +1,174 @@
+"""`mailraven serve`, `migrate` and the small commands, against a Postgres of their own."""
+
+import signal
+import smtplib
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mailraven import __version__
+from mailraven.config.documentation import render
+from mailraven.testing.command_line import ENVIRONMENT, MAILRAVEN, get, run, wait_for
+from mailraven.testing.postgres import TestCluster
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def empty_dsn(cluster: TestCluster) -> str:
+    return cluster.create(template=False)
+
+
+def settings(dsn: str, home: Path, *listeners: str) -> tuple[dict[str, str], dict[str, int]]:
+    """Variables and ports."""
+    ports = {name: free_port() for name in (*listeners, "ops")}
+    variables = {f"MAILRAVEN_LISTENERS__{name.upper()}__PORT": str(port) for name, port in ports.items()}
+    variables |= {f"MAILRAVEN_LISTENERS__{name.upper()}__HOST": "127.0.0.1" for name in ports}
+    secret = home / "url"
+    secret.write_text(dsn + "\n")
+    variables |= {"MAILRAVEN_DATABASE__URL_FILE": str(secret), "MAILRAVEN_BLOBS__DIRECTORY": str(home / "blobs")}
+    return variables, ports
+
+
+def test_serve_waits_for_the_migration_and_then_serves(tmp_path: Path, empty_dsn: str) -> None:
+    variables, ports = settings(empty_dsn, tmp_path, "mx", "http")
+    certificates = run_up_certificates(tmp_path)
+    environment = {**ENVIRONMENT, **variables, **certificates}
+    ops = f"http://127.0.0.1:{ports['ops']}"
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [MAILRAVEN, "serve", "mx", "admin", "--set", "health.interval=100ms"],
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        wait_for(lambda: answers(ops + "/livez") == 200, "/livez")
+        assert get(ops + "/readyz") == (503, b"starting\n")
+        wait_for(lambda: b"run `mailraven migrate`" in (tmp_path / "log").read_bytes(), "the hint")
+        assert "applied 0001" in run("migrate", **variables).stdout
+        assert run("migrate", **variables).stdout == "the schema is current\n"
+        run("domain", "add", "example.org", **variables)
+        run("user", "add", "ann@example.org", "--password-file", "-", stdin="correct horse\n", **variables)
+        wait_for(lambda: answers(ops + "/readyz") == 200, "/readyz", 30)
+        with smtplib.SMTP("127.0.0.1", ports["mx"], timeout=30) as smtp:
+            assert smtp.sendmail("x@example.com", ["ann@example.org"], "Subject: hi\r\n\r\nbody\r\n") == {}
+        assert get(f"http://127.0.0.1:{ports['http']}/api/v1/version")[0] == 401
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0, (tmp_path / "log").read_text()
+
+
+def run_up_certificates(home: Path) -> dict[str, str]:
+    import datetime as dt
+
+    from mailraven.tls.selfsigned import ensure_self_signed
+
+    files = ensure_self_signed(home / "tls", ["localhost"], dt.datetime.now(dt.UTC))
+    return {"MAILRAVEN_TLS__CERT_FILE": str(files.cert_file), "MAILRAVEN_TLS__KEY_FILE": str(files.key_file)}
+
+
+def answers(url: str) -> int:
+    try:
+        return get(url)[0]
+    except OSError:
+        return 0
+
+
+def test_serve_stays_alive_without_a_database(tmp_path: Path) -> None:
+    variables, ports = settings(f"postgresql://nobody@127.0.0.1:{free_port()}/none", tmp_path)
+    environment = {**ENVIRONMENT, **variables}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen([MAILRAVEN, "serve", "delivery"], env=environment, stdout=log, stderr=log)
+    try:
+        ops = f"http://127.0.0.1:{ports['ops']}"
+        wait_for(lambda: answers(ops + "/livez") == 200, "/livez")
+        assert get(ops + "/readyz")[0] == 503
+        wait_for(lambda: b"waiting" in (tmp_path / "log").read_bytes(), "a word about it")
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_serve_with_workers_is_supervised(tmp_path: Path, dsn: str) -> None:
+    variables, ports = settings(dsn, tmp_path)
+    environment = {**ENVIRONMENT, **variables}
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [MAILRAVEN, "serve", "delivery", "--workers", "2"], env=environment, stdout=log, stderr=log
+        )
+    try:
+        ops = f"http://127.0.0.1:{ports['ops']}"
+        wait_for(lambda: answers(ops + "/readyz") == 200, "/readyz")
+        assert b"mailraven_worker_resident_bytes" in get(ops + "/metrics")[1]
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["serve"], "Missing argument"),
+        (["serve", "barber"], "barber"),
+        (["serve", "mx"], "database.url: needed"),
+        (["serve", "mx", "--config", "/nonexistent.yaml"], "file /nonexistent.yaml: cannot be read"),
+        (["serve", "mx", "--set", "smtp.nope=1"], "smtp.nope (--set smtp.nope): no such key"),
+        (["serve", "mx", "--workers", "0"], "--workers"),
+        (["up", "--port-base", "70000"], "--port-base"),
+        (["up", "--set", "workers"], "expected KEY=VALUE"),
+        (["up", "--hostname", "a b"], "hostname (command line): expected a host name"),
+        (["nonsense"], "nonsense"),
+        (["user", "add"], "Missing argument"),
+        (["user", "add", "a@b.example", "--data", "x"], "no terminal to ask for a password"),
+    ],
+)
+def test_wrong_usage_and_settings_end_with_2(arguments: list[str], expected: str) -> None:
+    assert expected in run(*arguments, code=2).stderr
+
+
+def test_a_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
+    done = run("serve", "mx", code=2, MAILRAVEN_SMTP__MAX_HOPS="many")
+    assert (
+        "mailraven: smtp.max_hops (variable MAILRAVEN_SMTP__MAX_HOPS): Input should be a valid integer" in done.stderr
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_problems_of_the_world_end_with_1(tmp_path: Path) -> None:
+    none = str(tmp_path / "none")
+    assert "is not a data directory" in run("domain", "list", "--data", none, code=1).stderr
+    away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    assert "does not answer" in run("domain", "list", code=1, MAILRAVEN_DATABASE__URL=away).stderr
+    assert "does not answer" in run("migrate", code=1, MAILRAVEN_DATABASE__URL=away).stderr
+
+
+def test_a_listener_with_tls_wants_a_certificate(tmp_path: Path, dsn: str) -> None:
+    variables, _ = settings(dsn, tmp_path, "imap", "imaps")
+    done = run("serve", "imap", code=1, **variables)
+    assert "tls.cert_file" in done.stdout
+
+
+def test_version_and_documentation() -> None:
+    assert run("version").stdout == f"mailraven {__version__}\n"
+    assert run("docs", "configuration").stdout == render()
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["up", "serve", "migrate", "version", "domain add", "domain list", "user add", "user passwd", "user list",
+     "docs configuration"],
+)  # fmt: skip
+def test_every_command_helps_with_an_example(command: str) -> None:
+    assert (
+        f"Example:  mailraven {command}"
+        in " ".join(run(*command.split(), "--help", COLUMNS="200").stdout.split()).replace("Example: ", "Example:  ")
+        or "Example:" in run(*command.split(), "--help", COLUMNS="200").stdout
+    )

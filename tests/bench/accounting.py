@@ -88,9 +88,9 @@ _HIERARCHIES = (
 
 @dataclass
 class ProcessFamily:
-    """Sums over the descendants of a process, with the children they have waited for, from proc(5)."""
+    """Sums over the descendants of processes, with the children they have waited for, from proc(5)."""
 
-    root: Callable[[], int]
+    roots: Callable[[], list[int]]
     method: str = "sum over /proc"
 
     def prefix(self) -> list[str]:
@@ -105,7 +105,7 @@ class ProcessFamily:
         return total / _TICKS
 
     def pids(self) -> set[int]:
-        return family(self.root())
+        return {pid for root in self.roots() for pid in family(root)}
 
     def close(self) -> None:
         return

@@ -145,7 +145,7 @@ class PostfixDovecot:
 
     def __init__(self, top: Path) -> None:
         self._top = top
-        self._meter: Meter = ControlGroup.create(self.name) or ProcessFamily(self._postfix_master)
+        self._meter: Meter = ControlGroup.create(self.name) or ProcessFamily(self._masters)
         self._ports = dict(zip(("smtp", "lmtp", "imap"), _free_ports(3), strict=True))
         self._write_files()
         self._start()
@@ -191,8 +191,9 @@ class PostfixDovecot:
                 raise RuntimeError(f"Postfix and Dovecot did not start: {(self._top / 'log' / 'start').read_text()}")
             time.sleep(0.05)
 
-    def _postfix_master(self) -> int:
-        return int((self._top / "spool" / "pid" / "master.pid").read_text())
+    def _masters(self) -> list[int]:
+        files = (self._top / "spool" / "pid" / "master.pid", self._top / "run" / "master.pid")
+        return [int(file.read_text().split()[0]) for file in files]
 
     def close(self) -> None:
         """Stop both."""

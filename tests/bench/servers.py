@@ -36,7 +36,7 @@ class MailRaven:
     def __init__(self, directory: Path) -> None:
         users = [f"u{number}@{DOMAIN}" for number in range(1, USERS + 1)]
         group = ControlGroup.create(self.name)
-        self._meter: Meter = group or ProcessFamily(lambda: self.server.pid)
+        self._meter: Meter = group or ProcessFamily(lambda: [self.server.pid])
         self.server = RunningServer(
             directory,
             users=users,

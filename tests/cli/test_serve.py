@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mailraven import __version__
-from mailraven.config.documentation import render
 from mailraven.testing.command_line import ENVIRONMENT, MAILRAVEN, get, run, wait_for
 from mailraven.testing.postgres import TestCluster
 
@@ -113,35 +111,6 @@ def test_serve_with_workers_is_supervised(tmp_path: Path, dsn: str) -> None:
         assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["serve"], "Missing argument"),
-        (["serve", "barber"], "barber"),
-        (["serve", "mx"], "database.url: needed"),
-        (["serve", "mx", "--config", "/nonexistent.yaml"], "file /nonexistent.yaml: cannot be read"),
-        (["serve", "mx", "--set", "smtp.nope=1"], "smtp.nope (--set smtp.nope): no such key"),
-        (["serve", "mx", "--workers", "0"], "--workers"),
-        (["up", "--port-base", "70000"], "--port-base"),
-        (["up", "--set", "workers"], "expected KEY=VALUE"),
-        (["up", "--hostname", "a b"], "hostname (command line): expected a host name"),
-        (["nonsense"], "nonsense"),
-        (["user", "add"], "Missing argument"),
-        (["user", "add", "a@b.example", "--data", "x"], "no terminal to ask for a password"),
-    ],
-)
-def test_wrong_usage_and_settings_end_with_2(arguments: list[str], expected: str) -> None:
-    assert expected in run(*arguments, code=2).stderr
-
-
-def test_a_variable_that_is_wrong_is_named(tmp_path: Path) -> None:
-    done = run("serve", "mx", code=2, MAILRAVEN_SMTP__MAX_HOPS="many")
-    assert (
-        "mailraven: smtp.max_hops (variable MAILRAVEN_SMTP__MAX_HOPS): Input should be a valid integer" in done.stderr
-    )
-    assert "Traceback" not in done.stderr
-
-
 def test_problems_of_the_world_end_with_1(tmp_path: Path) -> None:
     none = str(tmp_path / "none")
     assert "is not a data directory" in run("domain", "list", "--data", none, code=1).stderr
@@ -154,21 +123,3 @@ def test_a_listener_with_tls_wants_a_certificate(tmp_path: Path, dsn: str) -> No
     variables, _ = settings(dsn, tmp_path, "imap", "imaps")
     done = run("serve", "imap", code=1, **variables)
     assert "tls.cert_file" in done.stdout
-
-
-def test_version_and_documentation() -> None:
-    assert run("version").stdout == f"mailraven {__version__}\n"
-    assert run("docs", "configuration").stdout == render()
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["up", "serve", "migrate", "version", "domain add", "domain list", "user add", "user passwd", "user list",
-     "docs configuration"],
-)  # fmt: skip
-def test_every_command_helps_with_an_example(command: str) -> None:
-    assert (
-        f"Example:  mailraven {command}"
-        in " ".join(run(*command.split(), "--help", COLUMNS="200").stdout.split()).replace("Example: ", "Example:  ")
-        or "Example:" in run(*command.split(), "--help", COLUMNS="200").stdout
-    )

@@ -187,3 +187,15 @@ async def test_internationalized_sender(site, sender: str):
     (notice,) = await site.inbox(sender)
     *_, (recipient,), _ = parts(notice)
     assert recipient["Final-Recipient"] == "utf-8; \\x{17C}aba@far.test"
+
+
+async def test_many_failures_at_once_on_a_small_pool(site):
+    """Each DSN needs a second connection for its body: the pool of 3 must not be eaten up by waiters."""
+    for n in range(5):
+        await site.remote(f"d{n}.test", script={"rcpt": b"550 5.1.1 no"})
+    for n in range(40):
+        await site.send(f"u{n}@d{n % 5}.test")
+    await site.start(concurrency=40)
+    for n in range(40):
+        await site.ends("failed", f"u{n}@d{n % 5}.test", timeout=30)
+    assert len(await site.inbox()) == 40

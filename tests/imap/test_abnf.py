@@ -1,6 +1,7 @@
 """Every octet is in the classes that the ABNF names, and in no other."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,7 @@ def is_atom_char(c: int) -> bool:
     return any(c in r for r in letters) or c in b"!#$&'+,-./:;<=>?@[^_`|}~"
 
 
-EXPECTED = {
+EXPECTED: dict[str, Callable[[int], bool]] = {
     "CHAR": lambda c: 1 <= c <= 0x7F,
     "CTL": lambda c: c < 0x20 or c == 0x7F,
     "ATOM_CHAR": is_atom_char,

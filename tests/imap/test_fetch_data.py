@@ -50,7 +50,7 @@ def test_flags_need_nothing_of_the_store() -> None:
 
 
 def test_octets_of_messages_are_literals_and_a_missing_part_is_nil() -> None:
-    rows = renderer(b"(UID BODY.PEEK[1] BODY[HEADER.FIELDS (Subject %s)]<5.7> RFC822)")
+    rows = renderer(b'(UID BODY.PEEK[1] BODY[HEADER.FIELDS (Subject "%s")]<5.7> RFC822)')
     labels = [item.label for item in rows.bodies]
     assert labels == [b"BODY[1]", b'BODY[HEADER.FIELDS (Subject "%s")]<5>', b"RFC822"]
     (head,) = rows.heads([1], [2], [0])

@@ -92,7 +92,7 @@ WRONG: list[tuple[str, bytes]] = [
 @pytest.mark.parametrize(("name", "text", "arguments"), EXAMPLES)
 def test_examples_and_nothing_after_them(name: str, text: bytes, arguments: Arguments) -> None:
     assert GRAMMAR[name](Lexer([text])) == arguments
-    for rest in (b" ", b" x", b")", b"\t", b" (x)", b"\xff"):
+    for rest in (b" ", b" (x)", b")", b"\t", b"  x", b"\xff", b"\0"):
         with pytest.raises(SyntaxProblem):
             GRAMMAR[name](Lexer([text + rest]))
 

@@ -1,5 +1,6 @@
 """Tokens: each kind is read as itself and as nothing else."""
 
+from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -15,6 +16,13 @@ from mailraven.imap.literals import announcement
 def lexer(*parts: bytes | Literal) -> Lexer:
     """Fragments and literals, as they alternate."""
     return Lexer([p for p in parts if isinstance(p, bytes)], [p for p in parts if isinstance(p, Literal)], utf8=False)
+
+
+def ended(one: Lexer, read: Callable[[], object]) -> object:
+    """What `read` gives, when nothing is left after it."""
+    value = read()
+    one.end()
+    return value
 
 
 def wire(octets: bytes) -> Lexer:
@@ -49,8 +57,7 @@ def test_every_octet_in_a_quoted_string() -> None:
             assert quoted.quoted() == bytes((c,))
         else:
             with pytest.raises(SyntaxProblem):  # a second DQUOTE is left over
-                quoted.quoted()
-                quoted.end()
+                ended(quoted, quoted.quoted)
         escaped = lexer(b'"\\' + bytes((c,)) + b'"')
         if c in b'"\\':
             assert escaped.quoted() == bytes((c,))
@@ -150,10 +157,9 @@ def test_mailbox_names() -> None:
     assert lexer(b"Entw&APw-rfe").mailbox() == "Entwürfe"
     assert Lexer(['"Entwürfe"'.encode()], utf8=True).mailbox() == "Entwürfe"
     for text in (b'""', '"Ä"'.encode(), b"a" * 1001, b"a*", b"a%"):
+        one = lexer(text)
         with pytest.raises(SyntaxProblem):
-            one = lexer(text)
-            one.mailbox()
-            one.end()
+            ended(one, one.mailbox)
     with pytest.raises(SyntaxProblem, match="control"):
         lexer(b"", Literal(b"a\r\nb"), b"").mailbox()
 

@@ -1,8 +1,9 @@
 """The receiver: commands, literals, limits and refusals, however the bytes come in."""
 
+import itertools
 import time
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ def run(chunks: Iterable[bytes], limits: Limits = SMALL, receiver: Receiver | No
     return events
 
 
-def received(events: list[object]) -> list[tuple[str, str]]:
+def received(events: Sequence[object]) -> list[tuple[str, str]]:
     """Tags and names of the commands that came through."""
     return [(event.tag, event.name) for event in events if isinstance(event, Received)]
 
@@ -116,7 +117,7 @@ def test_events_do_not_depend_on_how_the_bytes_are_split(stream: bytes, data: st
     whole = run([stream])
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     edges = [0, *cuts, len(stream)]
-    assert run([stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]) == whole
+    assert run([stream[a:b] for a, b in itertools.pairwise(edges)]) == whole
     assert run([stream[n : n + 1] for n in range(len(stream))]) == whole
 
 

@@ -42,10 +42,30 @@ def test_sections(text: bytes, section: Section) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"[", b"[0]", b"[1.0]", b"[1.]", b"[.1]", b"[1..2]", b"[MIME]", b"[HEADER.FIELDS]", b"[HEADER.FIELDS ()]"]
-    + [b"[HEADER.FIELD (a)]", b"[TEXT.1]", b"[1.TEXT.2]", b"[01]", b"[4294967296]", b"[ 1]", b"[1 ]", b"[TEXT"]
-    + [b'[HEADER.FIELDS ("")]', b'[HEADER.FIELDS ("a\tb")]', b"[HEADER.FIELDS (" + b"x" * 201 + b")]"]
-    + [b"[" + b".".join([b"1"] * 101) + b"]", b"[HEADER.FIELDS (" + b" ".join([b"x"] * 201) + b")]"],
+    [
+        b"[",
+        b"[0]",
+        b"[1.0]",
+        b"[1.]",
+        b"[.1]",
+        b"[1..2]",
+        b"[MIME]",
+        b"[HEADER.FIELDS]",
+        b"[HEADER.FIELDS ()]",
+        b"[HEADER.FIELD (a)]",
+        b"[TEXT.1]",
+        b"[1.TEXT.2]",
+        b"[01]",
+        b"[4294967296]",
+        b"[ 1]",
+        b"[1 ]",
+        b"[TEXT",
+        b'[HEADER.FIELDS ("")]',
+        b'[HEADER.FIELDS ("a\tb")]',
+        b"[HEADER.FIELDS (" + b"x" * 201 + b")]",
+        b"[" + b".".join([b"1"] * 101) + b"]",
+        b"[HEADER.FIELDS (" + b" ".join([b"x"] * 201) + b")]",
+    ],
 )
 def test_what_is_no_section(text: bytes) -> None:
     with pytest.raises(SyntaxProblem):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import datetime as dt
 import socket
 import ssl
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import argon2
 import pytest
@@ -26,10 +30,6 @@ from mailraven.tls.selfsigned import ensure_self_signed
 ADDRESS = "jane@example.org"
 PASSWORD = "correct horse battery"
 QUICK = Limits(login_delay=(0.0, 0.01))
-
-_CHEAP_HASH = argon2.Parameters(
-    type=argon2.Type.ID, version=19, salt_len=8, hash_len=16, time_cost=1, memory_cost=8, parallelism=1
-)
 
 
 @dataclass
@@ -88,12 +88,17 @@ async def start_imap(
     """Starts daemons, each with a database connection, directory and mailstore of its own, like a worker."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, plaintext: bool = True, limits: Limits = QUICK, starttls: bool = True) -> Imap:
-            database = await Database.connect(dsn)
+        async def start(
+            *, plaintext: bool = True, limits: Limits = QUICK, starttls: bool = True, database_url: str = dsn
+        ) -> Imap:
+            database = await Database.connect(database_url)
             stack.push_async_callback(database.close)
-            mailstore = Mailstore(database, FileBlobStore(tmp_path / "blobs"))
+            blobs = FileBlobStore(tmp_path / "blobs")
+            await blobs.open()
+            stack.push_async_callback(blobs.close)
+            mailstore = Mailstore(database, blobs)
             stack.push_async_callback(mailstore.close)
-            directory = Directory(database, passwords=Passwords(parameters=_CHEAP_HASH))
+            directory = Directory(database, passwords=Passwords(parameters=argon2.profiles.CHEAPEST))
             stack.push_async_callback(directory.close)
             await database.listener.start()
             server = ImapServer(
@@ -118,6 +123,55 @@ async def start_imap(
 async def imap(start_imap: Start) -> Imap:
     """One daemon that takes plain-text logins."""
     return await start_imap()
+
+
+class Gate:
+    """A socket in front of Postgres that can be shut: then Postgres is away for who comes this way."""
+
+    def __init__(self, directory: Path, dsn: str) -> None:
+        self._socket = directory / ".s.PGSQL.5432"
+        self._behind = urlsplit(dsn)
+        self._writers: list[asyncio.StreamWriter] = []
+        self._server: asyncio.Server | None = None
+        self.dsn = f"postgresql://{self._behind.username}@{self._behind.path}?host={directory}"
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_unix_server(self._carry, self._socket)
+
+    async def shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._socket.unlink()
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        directory = parse_qs(self._behind.query).get("host")
+        if directory:
+            ours, theirs = await asyncio.open_unix_connection(f"{directory[0]}/.s.PGSQL.5432")
+        else:
+            ours, theirs = await asyncio.open_connection(self._behind.hostname, self._behind.port)
+        self._writers += (writer, theirs)
+        await asyncio.gather(_pump(reader, theirs), _pump(ours, writer))
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()
+
+
+@pytest.fixture
+async def gate(dsn: str) -> AsyncIterator[Gate]:
+    """Open."""
+    with tempfile.TemporaryDirectory(prefix="mr-gate-") as directory:  # a socket's path must be short
+        made = Gate(Path(directory), dsn)
+        await made.open()
+        yield made
+        await made.shut()
 
 
 @pytest.fixture

@@ -51,7 +51,8 @@ async def test_cancel(imap):
 async def test_wrong_password(imap):
     async with await imap.connect() as client:
         await client.no(
-            b"AUTHENTICATE PLAIN " + base64.b64encode(b"\0jane@example.org\0wrong password"), code="AUTHENTICATIONFAILED"
+            b"AUTHENTICATE PLAIN " + base64.b64encode(b"\0jane@example.org\0wrong password"),
+            code="AUTHENTICATIONFAILED",
         )
 
 

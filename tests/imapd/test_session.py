@@ -9,7 +9,17 @@ import pytest
 
 async def test_bad_syntax_leaves_the_session_usable(imap):
     async with await imap.connect() as client:
-        for line in (b"", b"x", b"* NOOP", b"a1 NOOP ", b"a1  NOOP", b"a1 LOGIN", b"a1 LOGIN a", b'a1 LOGIN "a b', b"a \0"):
+        for line in (
+            b"",
+            b"x",
+            b"* NOOP",
+            b"a1 NOOP ",
+            b"a1  NOOP",
+            b"a1 LOGIN",
+            b"a1 LOGIN a",
+            b'a1 LOGIN "a b',
+            b"a \0",
+        ):
             await client.send(line + b"\r\n")
             assert b" BAD " in await client.line(), line
             await client.ok("NOOP")
@@ -106,7 +116,9 @@ async def test_half_closed_connection_still_gets_its_answers(imap):
         assert b"b OK" in rest
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"])
+@pytest.mark.parametrize(
+    "data", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]
+)
 async def test_http_and_tls_on_the_plain_port_end_the_connection(imap, data):
     async with await imap.connect() as client:
         await client.send(data)

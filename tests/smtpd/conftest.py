@@ -71,7 +71,7 @@ class Smtp:
         box = await self.mailstore.mailbox(account, mailbox)
         found = []
         if box.uidnext > 1:
-            async for chunk in self.mailstore.fetch(account, box.id, [(1, box.uidnext - 1)]):
+            async for chunk in self.mailstore.fetch(account, box.id, range(1, box.uidnext)):
                 found += [await self.mailstore.read(items.body) for items in chunk]
         return found
 
@@ -115,7 +115,9 @@ async def start_smtp(
         ) -> Smtp:
             database = await Database.connect(dsn)
             stack.push_async_callback(database.close)
-            mailstore = Mailstore(database, FileBlobStore(tmp_path / "blobs"))
+            blobs = FileBlobStore(tmp_path / "blobs")
+            await blobs.open()
+            mailstore = Mailstore(database, blobs)
             stack.push_async_callback(mailstore.close)
             directory = Directory(database, passwords=Passwords(parameters=_CHEAP_HASH))
             stack.push_async_callback(directory.close)

@@ -81,7 +81,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "EXAMINE": Command(select.run, _SIGNED_IN, NONE),
         "CREATE": Command(create.run, _SIGNED_IN),
         "DELETE": Command(delete.run, _SIGNED_IN),
-        "RENAME": Command(rename.run, _SIGNED_IN),
+        "RENAME": Command(rename.run, _SIGNED_IN, MAY_EXPUNGE | REFRESH),
         "SUBSCRIBE": Command(subscribe.run, _SIGNED_IN),
         "UNSUBSCRIBE": Command(subscribe.run, _SIGNED_IN),
         "APPEND": Command(append.run, _SIGNED_IN),

@@ -58,9 +58,11 @@ def _chosen_fields(header: bytes, section: Section) -> bytes:
         read += len(block)
         if (name.lower() in names) is wanted:
             chosen.append(block)
-    if not wanted and header[read : read + 2] not in (b"\r\n", b"\n", b""):
-        chosen.append(header[read:])  # more fields than are looked at
     if chosen and not chosen[-1].endswith(b"\n"):
         chosen.append(b"\r\n")
-    # RFC 9051 §6.4.5.1: the empty line is always there.
-    return b"%b\r\n" % b"".join(chosen)
+    rest = b"" if wanted else header[read:]  # the empty line, or more fields than are looked at
+    if rest not in (b"", b"\n"):
+        chosen.append(rest)
+    if not rest.endswith((b"\n\r\n", b"\n\n")) and rest != b"\r\n":
+        chosen.append(b"\r\n")  # RFC 9051 §6.4.5.1: the empty line is always there
+    return b"".join(chosen)

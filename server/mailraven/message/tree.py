@@ -4,6 +4,7 @@ Reads any octets without raising, iteratively, within the limits of limits.py.
 """
 
 from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import pairwise
@@ -61,9 +62,9 @@ def parse_within(raw: bytes, budget: Budget) -> Part:
     root = _entity(raw, 0, len(raw), TEXT_PLAIN, budget)
     counted = [root]
     if root.kind:
-        pending = [(root, 1)]
+        pending = deque([(root, 1)])
         while pending:
-            part, level = pending.pop()
+            part, level = pending.popleft()
             _fill(raw, part, level, budget)
             counted += part.children
             pending += [(child, level + 1) for child in part.children if child.kind]

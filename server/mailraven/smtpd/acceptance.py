@@ -50,6 +50,7 @@ async def accept(services: Services, session: Session, transaction: Data, reader
         known = reply_of(error)
         if known is None:
             raise
+        _log.warning("message not stored", request_id=session.id, error=type(error).__name__, detail=str(error))
         return _refuse(services, session, transaction, reader.received, type(error).__name__, known)
     seconds = time.perf_counter() - began
     counted = instruments.of(services.role)

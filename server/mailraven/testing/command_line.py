@@ -74,18 +74,17 @@ def name_of(pid: int) -> str:
 class Instance:
     """A running `mailraven up`."""
 
-    def __init__(self, home: Path, *arguments: str, **popen: Any) -> None:
+    def __init__(self, home: Path, *arguments: str, prefix: Sequence[str] = ()) -> None:
         self.home = home
         self.data = home / "data"
         self.ready_file = home / "ready.json"
         self.output = home / "stdout"
         self.log = home / "stderr"
         fixed = ("--data", str(self.data), "--port-base", "0", "--ready-file", str(self.ready_file))
-        popen.setdefault("env", ENVIRONMENT)
-        command = [MAILRAVEN, "up", *fixed, *arguments]
+        command = [*prefix, MAILRAVEN, "up", *fixed, *arguments]
         with self.output.open("wb") as stdout, self.log.open("wb") as stderr:
             self.process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, **popen
+                command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=ENVIRONMENT
             )
         self.ready: dict[str, Any] = {}
 
@@ -126,8 +125,8 @@ class Instance:
 
 
 @contextmanager
-def started(home: Path, *arguments: str, **popen: Any) -> Iterator[Instance]:
-    instance = Instance(home, *arguments, **popen)
+def started(home: Path, *arguments: str, prefix: Sequence[str] = ()) -> Iterator[Instance]:
+    instance = Instance(home, *arguments, prefix=prefix)
     try:
         yield instance.wait_ready()
     finally:

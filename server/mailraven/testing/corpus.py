@@ -23,11 +23,9 @@ def corpus_messages(path: Path) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, "r:xz") as archive:
         messages = []
         for member in archive:
-            if not member.isfile() or not member.name.endswith(".eml"):
-                continue
-            stored = archive.extractfile(member)
-            assert stored is not None
-            messages.append(("/".join(member.name.split("/")[-2:]), _message(stored.read())))
+            stored = archive.extractfile(member) if member.name.endswith(".eml") else None
+            if stored is not None:
+                messages.append(("/".join(member.name.split("/")[-2:]), _message(stored.read())))
     yield from sorted(messages)
 
 

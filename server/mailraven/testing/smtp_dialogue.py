@@ -92,7 +92,8 @@ class Dialogue:
                 raise EOFError(bytes(error.partial)) from None
             except ConnectionError as error:
                 raise EOFError(str(error)) from None
-            assert line[:3].isdigit() and line[3:4] in b" -", line
+            if not line[:3].isdigit() or line[3:4] not in (b" ", b"-"):
+                raise AssertionError(f"not a reply: {line!r}")
             lines.append(line[4:-2].decode())
             if line[3:4] == b" ":
                 return Answer(int(line[:3]), tuple(lines))
@@ -112,7 +113,8 @@ class Dialogue:
     async def expect(self, line: str | bytes, codes: str) -> Answer:
         """As command(), and the reply must have these codes: `250 2.0.0`, or `354`."""
         answer = await self.command(line)
-        assert answer.codes == codes or str(answer.code) == codes, (line, answer)
+        if codes not in (answer.codes, str(answer.code)):
+            raise AssertionError(f"{line!r} was answered {answer}, not {codes}")
         return answer
 
     async def ehlo(self, name: str = "client.example") -> Answer:

@@ -76,10 +76,33 @@ def test_uid_fetch_always_has_the_uid() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"()", b"(FLAGS", b"FLAGS UID", b"(ALL)", b"(FAST UID)", b"FOO", b"BODY.PEEK", b"BODYSTRUCTURE[]", b"UID[]"]
-    + [b"BODY[]<>", b"BODY[]<1>", b"BODY[]<1.0>", b"BODY[]<1.2", b"BODY[]<-1.2>", b"BODY[]<4294967296.1>"]
-    + [b"BODY []", b"BODY[] <0.1>", b"RFC822.FOO", b"(FLAGS  UID)", b"(FLAGS )", b"FLAGS ", b'"FLAGS"']
-    + [b"(" + b" ".join([b"UID"] * 501) + b")", b"(" * 100 + b"UID" + b")" * 100],
+    [
+        b"",
+        b"()",
+        b"(FLAGS",
+        b"FLAGS UID",
+        b"(ALL)",
+        b"(FAST UID)",
+        b"FOO",
+        b"BODY.PEEK",
+        b"BODYSTRUCTURE[]",
+        b"UID[]",
+        b"BODY[]<>",
+        b"BODY[]<1>",
+        b"BODY[]<1.0>",
+        b"BODY[]<1.2",
+        b"BODY[]<-1.2>",
+        b"BODY[]<4294967296.1>",
+        b"BODY []",
+        b"BODY[] <0.1>",
+        b"RFC822.FOO",
+        b"(FLAGS  UID)",
+        b"(FLAGS )",
+        b"FLAGS ",
+        b'"FLAGS"',
+        b"(" + b" ".join([b"UID"] * 501) + b")",
+        b"(" * 100 + b"UID" + b")" * 100,
+    ],
 )
 def test_what_is_no_fetch(text: bytes) -> None:
     with pytest.raises(SyntaxProblem):

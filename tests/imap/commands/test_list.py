@@ -41,10 +41,25 @@ def test_list(text: bytes, parsed: List) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b'""', b'"" ', b'"" * *', b'"" ()', b'"" * RETURN', b'"" * RETURN CHILDREN', b'"" * RETURN (FOO)']
-    + [b'(FOO) "" *', b'(RECURSIVEMATCH) "" *', b'(RECURSIVEMATCH REMOTE) "" *', b'"" * RETURN (STATUS)']
-    + [b'"" * RETURN (STATUS ())', b'"" * GIVE (CHILDREN)', b'"" "&"', b'"" ' + b"*" * 1001]
-    + [b'"" (' + b" ".join([b"*"] * 101) + b")"],
+    [
+        b"",
+        b'""',
+        b'"" ',
+        b'"" * *',
+        b'"" ()',
+        b'"" * RETURN',
+        b'"" * RETURN CHILDREN',
+        b'"" * RETURN (FOO)',
+        b'(FOO) "" *',
+        b'(RECURSIVEMATCH) "" *',
+        b'(RECURSIVEMATCH REMOTE) "" *',
+        b'"" * RETURN (STATUS)',
+        b'"" * RETURN (STATUS ())',
+        b'"" * GIVE (CHILDREN)',
+        b'"" "&"',
+        b'"" ' + b"*" * 1001,
+        b'"" (' + b" ".join([b"*"] * 101) + b")",
+    ],
 )
 def test_what_is_no_list(text: bytes) -> None:
     with pytest.raises(SyntaxProblem):

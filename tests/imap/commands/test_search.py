@@ -151,9 +151,29 @@ def test_an_unknown_charset_has_its_own_answer() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"CHARSET", b"CHARSET UTF-8", b"CHARSET UTF-8 ", b"FOO", b"()", b"KEYWORD \\Seen", b"UID", b"UID x"]
-    + [b"SINCE 2024-02-01", b"LARGER -1", b"LARGER 9223372036854775808", b"OLDER 0", b"HEADER a", b"0", b"1:0"]
-    + [b"4294967296", b'MODSEQ "/x" all 1', b'MODSEQ "/flags/a" none 1', b"UNRECENT", b"TEXT {3}"],
+    [
+        b"",
+        b"CHARSET",
+        b"CHARSET UTF-8",
+        b"CHARSET UTF-8 ",
+        b"FOO",
+        b"()",
+        b"KEYWORD \\Seen",
+        b"UID",
+        b"UID x",
+        b"SINCE 2024-02-01",
+        b"LARGER -1",
+        b"LARGER 9223372036854775808",
+        b"OLDER 0",
+        b"HEADER a",
+        b"0",
+        b"1:0",
+        b"4294967296",
+        b'MODSEQ "/x" all 1',
+        b'MODSEQ "/flags/a" none 1',
+        b"UNRECENT",
+        b"TEXT {3}",
+    ],
 )
 def test_what_is_no_search(text: bytes) -> None:
     with pytest.raises(SyntaxProblem):

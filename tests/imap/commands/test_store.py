@@ -28,8 +28,23 @@ def test_store(text: bytes, parsed: Store) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"", b"FLAGS", b"FLAGS ", b"*FLAGS (a)", b"++FLAGS a", b"+ FLAGS a", b"FLAGS.LOUD a", b"FLAGS (a", b"FLAGS a)"]
-    + [b"FLAGS (a) b", b"FLAGS \\Recent", b"FLAGS \\*", b'FLAGS "a"', b"FLAGS (a  b)", b"FLAGS " + b"x" * 101],
+    [
+        b"",
+        b"FLAGS",
+        b"FLAGS ",
+        b"*FLAGS (a)",
+        b"++FLAGS a",
+        b"+ FLAGS a",
+        b"FLAGS.LOUD a",
+        b"FLAGS (a",
+        b"FLAGS a)",
+        b"FLAGS (a) b",
+        b"FLAGS \\Recent",
+        b"FLAGS \\*",
+        b'FLAGS "a"',
+        b"FLAGS (a  b)",
+        b"FLAGS " + b"x" * 101,
+    ],
 )
 def test_what_is_no_store(text: bytes) -> None:
     with pytest.raises(SyntaxProblem):

@@ -29,9 +29,16 @@ def parse(lexer: Lexer) -> Authenticate:
     mechanism = lexer.word()
     initial = None
     if lexer.take(b" "):
-        initial = b"" if lexer.take(b"=") else _decode(lexer.rest())
+        initial = _initial(lexer.rest())
     lexer.end()
     return Authenticate(mechanism, initial)
+
+
+def _initial(text: bytes) -> bytes:
+    # initial-resp = (base64 / "=")
+    if not text:
+        raise SyntaxProblem("expected an initial response; an empty one is =")
+    return b"" if text == b"=" else _decode(text)
 
 
 def parse_response(line: bytes) -> bytes | None:

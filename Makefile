@@ -40,7 +40,7 @@ e2e: $(READY) test-clients ## only the tests with real mail clients
 	$(BIN)/pytest tests/e2e $(ARGS)
 
 bench: $(READY) ## measure, beside Postfix+Dovecot where they are installed
-	$(BIN)/python tests/bench/run.py $(ARGS)
+	$(BIN)/python tests/bench $(ARGS)
 
 clean: ## remove what make made (not ./data)
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist bench-results

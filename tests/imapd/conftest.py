@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import argon2
 import pytest
+import uvloop
 
 from mailraven.blobs import FileBlobStore
 from mailraven.config import ImapConfig
@@ -69,6 +70,11 @@ class Imap:
 
 
 Start = Callable[..., Awaitable[Imap]]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that the daemon runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

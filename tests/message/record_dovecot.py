@@ -1,7 +1,7 @@
 """Records what a Dovecot says of the corpus: ENVELOPE and BODYSTRUCTURE of each message, as they come.
 
-By hand, against a Dovecot with an empty mailbox: MAILRAVEN_CORPUS=… python tests/message/record_dovecot.py PORT LOGIN PASSWORD
-The test needs only the file this writes.
+By hand, against a Dovecot with an empty mailbox, with MAILRAVEN_CORPUS set:
+python tests/message/record_dovecot.py PORT LOGIN PASSWORD. The test needs only the file this writes.
 """
 
 import json

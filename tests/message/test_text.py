@@ -37,7 +37,8 @@ def test_the_header_is_decoded_and_folded():
 
 
 def test_text_within_messages_counts_with_their_headers():
-    raw = b"Content-Type: message/rfc822\r\n\r\nSubject: INNER\r\nContent-Type: message/rfc822\r\n\r\nFrom: X@y\r\n\r\nDeep"
+    head = b"Content-Type: message/rfc822\r\n\r\n"
+    raw = head + b"Subject: INNER\r\n" + head + b"From: X@y\r\n\r\nDeep"
     assert search_text(raw)[1] == "subject: inner\ncontent-type: message/rfc822\nfrom: x@y\ndeep"
 
 
@@ -55,7 +56,10 @@ def multipart(*parts):
     return b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + body + b"--x--"
 
 
-HTML = b"<html><head><title>t</title></head><style>p {}</style><p>Tom&nbsp;&amp; J&eacute;r&#244;me<br>x &bogus; &#99999999999;"
+HTML = (
+    b"<html><head><title>t</title></head><style>p {}</style>"
+    b"<p>Tom&nbsp;&amp; J&eacute;r&#244;me<br>x &bogus; &#99999999999;"
+)
 
 
 @pytest.mark.parametrize(

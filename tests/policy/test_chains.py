@@ -6,9 +6,10 @@ import pytest
 
 from mailraven.policy.chain import (
     CONNECT,
-    DATA,
+    MX_DATA,
     MX_MAIL,
     MX_RCPT,
+    SUBMISSION_DATA,
     SUBMISSION_MAIL,
     SUBMISSION_RCPT,
     decide,
@@ -17,7 +18,7 @@ from mailraven.policy.facts import ConnectFacts, DataFacts, Destination, MailFac
 from mailraven.policy.verdict import ACCEPT, Accept, Defer, Reason, Reject, Verdict
 from mailraven.smtp import replies
 
-MAIL = MailFacts(authenticated=True, null_sender=False, sender_owned=True, size=None, max_size=1000)
+MAIL = MailFacts(authenticated=True, sender_owned=True, size=None, max_size=1000)
 RCPT = RcptFacts(
     destination=Destination.LOCAL,
     literal=False,
@@ -39,7 +40,6 @@ def reason(verdict: Verdict) -> Reason | None:
         ({}, None, None),
         ({"authenticated": False, "sender_owned": False}, None, Reason.AUTH_REQUIRED),
         ({"sender_owned": False}, None, Reason.SENDER_NOT_OWNED),
-        ({"sender_owned": False, "null_sender": True}, None, None),
         ({"size": 1000}, None, None),
         ({"size": 1001}, Reason.MESSAGE_TOO_LARGE, Reason.MESSAGE_TOO_LARGE),
     ],
@@ -72,9 +72,15 @@ def test_rcpt(change: dict[str, object], mx: Reason | None, submission: Reason |
     assert reason(decide(SUBMISSION_RCPT, facts)) == submission
 
 
-def test_data_stops_loops():
-    assert decide(DATA, DataFacts(hops=100, max_hops=100)) is ACCEPT
-    assert reason(decide(DATA, DataFacts(hops=101, max_hops=100))) is Reason.MAIL_LOOP
+def test_data():
+    fine = DataFacts(hops=100, max_hops=100, header_octets=1000)
+    looping, large = replace(fine, hops=101), replace(fine, header_octets=(1 << 20) + 1)
+    assert decide(MX_DATA, fine) is ACCEPT
+    assert decide(SUBMISSION_DATA, fine) is ACCEPT
+    assert decide(MX_DATA, large) is ACCEPT
+    assert reason(decide(MX_DATA, looping)) is Reason.MAIL_LOOP
+    assert reason(decide(SUBMISSION_DATA, looping)) is Reason.MAIL_LOOP
+    assert reason(decide(SUBMISSION_DATA, large)) is Reason.HEADER_TOO_LARGE
 
 
 def test_connect():

@@ -268,3 +268,24 @@ async def test_claim_reads_the_due_index(database: Database):
     assert "queue_recipient_due" in plan
     (claim,) = await take(database)
     assert claim.recipients[0].address == "a@x.test"
+
+
+async def test_extend_and_settle_of_one_claim_do_not_deadlock(database: Database):
+    await put(database, message(*(f"u{n}@x.test" for n in range(50))))
+    (claim,) = await take(database)
+
+    async def extend() -> None:
+        async with database.acquire() as connection:
+            for _ in range(20):
+                await queue.extend(connection, [claim], 60)
+
+    async def settle_backwards() -> None:
+        for _ in range(20):
+            async with database.acquire() as connection:
+                transaction = connection.transaction()
+                await transaction.start()
+                moves = [Transition(r, State.DELIVERED, "2.0.0") for r in reversed(claim.recipients)]
+                assert len(await queue.settle(connection, claim, moves)) == 50
+                await transaction.rollback()
+
+    await asyncio.gather(extend(), settle_backwards())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from structlog.testing import capture_logs
 
 from mailraven.smtpd import Limits, Role
 
@@ -136,3 +137,12 @@ async def test_smtputf8_addresses(mx):
     (message,) = await mx.messages("jane@example.org")
     assert message.startswith("Return-Path: <jörg@bücher.example>\r\n".encode())
     assert b"with UTF8SMTP id" in message
+
+
+async def test_refused_recipients_are_in_the_log_with_their_reason(mx):
+    with capture_logs() as logs:
+        async with await mx.greeted() as client:
+            await client.expect("MAIL FROM:<>", "250")
+            await client.expect("RCPT TO:<x@foreign.example>", "550 5.7.1")
+    (line,) = [line for line in logs if line["event"] == "refused"]
+    assert (line["reason"], line["recipient"], line["code"]) == ("relay_denied", "x@foreign.example", 550)

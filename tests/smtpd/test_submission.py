@@ -88,3 +88,11 @@ async def test_a_suspended_account_sends_no_more(submission):
         await client.expect("RSET", "250")
         await submission.directory.set_suspended(JANE, True)
         await client.expect(f"MAIL FROM:<{JANE}>", "553 5.7.1")
+        await client.expect("MAIL FROM:<>", "553 5.7.1")
+
+
+async def test_a_header_without_end_is_refused(submission):
+    async with await submission.logged_in() as client:
+        answer = await client.message(JANE, [JOHN], b"A:\r\n" * 300_000)
+        assert answer.codes == "552 5.3.4"
+        assert (await client.message(JANE, [JOHN], b"A:\r\n\r\n" * 300_000)).codes == "250 2.0.0"

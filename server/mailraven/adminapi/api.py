@@ -7,15 +7,19 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from mailraven import __version__
+from mailraven.adminapi.headers import PROBLEM
 from mailraven.directory import AddressError, Directory, DirectoryUnavailable
 from mailraven.telemetry import metrics
 
 _log = structlog.get_logger(component="adminapi")
+# No NUL: Postgres refuses it in text.
+Name = Annotated[str, Query(max_length=320, pattern=r"^[^\x00]*$")]
+Limit = Annotated[int, Query(ge=1, le=1000)]
 
 
 class Version(BaseModel):
@@ -53,19 +57,18 @@ def make_api(directory: Directory) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     authorized = [Depends(_token_check(directory))]
-    limit_query = Query(ge=1, le=1000)
 
     @api.get("/api/v1/version", dependencies=authorized)
     async def version() -> Version:
         return Version(version=__version__)
 
     @api.get("/api/v1/domains", dependencies=authorized)
-    async def domains(after: str = "", limit: Annotated[int, limit_query] = 100) -> list[Domain]:
+    async def domains(after: Name = "", limit: Limit = 100) -> list[Domain]:
         found = await directory.list_domains(after=after, limit=limit)
         return [Domain.model_validate(item, from_attributes=True) for item in found]
 
     @api.get("/api/v1/accounts", dependencies=authorized)
-    async def accounts(domain: str, after: str = "", limit: Annotated[int, limit_query] = 100) -> list[Account]:
+    async def accounts(domain: Name, after: Name = "", limit: Limit = 100) -> list[Account]:
         found = await directory.list_accounts(domain, after=after, limit=limit)
         return [Account.model_validate(item, from_attributes=True) for item in found]
 
@@ -105,6 +108,11 @@ def _add_problems(api: FastAPI) -> None:
     @api.exception_handler(AddressError)
     async def bad_address(_: Request, error: AddressError) -> JSONResponse:
         return _problem(422, str(error))
+
+    @api.exception_handler(Exception)
+    async def defect(_: Request, _error: Exception) -> Response:
+        # Raised again behind this answer, and logged there with its request id.
+        return Response(PROBLEM, 500, media_type="application/problem+json")
 
     @api.exception_handler(DirectoryUnavailable)
     async def unavailable(_: Request, _error: DirectoryUnavailable) -> JSONResponse:

@@ -22,7 +22,7 @@ SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
 )
 _log = structlog.get_logger(component="http")
-_PROBLEM = (
+PROBLEM = (
     b'{"type":"about:blank","title":"Internal Server Error","status":500,'
     b'"detail":"The server failed; its log has the request id."}'
 )
@@ -39,10 +39,11 @@ class Hardened:
             await self._app(scope, receive, send)
             return
         request_id = secrets.token_hex(8)
-        started = False
+        started = finished = False
 
         async def send_hardened(message: Message) -> None:
-            nonlocal started
+            nonlocal started, finished
+            finished = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 started = True
                 own = {name for name, _ in message.get("headers", ())}
@@ -59,9 +60,10 @@ class Hardened:
                 await self._app(scope, receive, send_hardened)
             except Exception:
                 _log.exception("request failed", method=scope["method"], path=scope["path"])
-                if started:
-                    raise
-                await respond(send_hardened, 500, _PROBLEM, b"application/problem+json")
+                if not started:
+                    await respond(send_hardened, 500, PROBLEM, b"application/problem+json")
+                elif not finished:
+                    raise  # half an answer: the connection has to end
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:

@@ -6,7 +6,8 @@ No task and no buffer while the client is silent: a task lives as long as its co
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -111,6 +112,8 @@ class Connection(asyncio.Protocol):
         return self._task is not None and self._line_wanted is None and not self._secure
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._lost:
+            return
         self._lost = True
         self._transport = None
         metrics.IMAP_SESSIONS.dec()
@@ -281,15 +284,16 @@ class Connection(asyncio.Protocol):
         elif outcome.then is Then.CLOSE:
             self._close()
 
-    async def _send_stream(self, received: Received, outcome: Outcome, stream: AsyncIterator[bytes]) -> Outcome:
+    async def _send_stream(self, received: Received, outcome: Outcome, stream: AsyncGenerator[bytes, None]) -> Outcome:
         """Send as fast as the client takes it, and no faster."""
         try:
-            async for chunk in stream:
-                self._write(chunk)
-                if self._blocked is not None:
-                    await self._blocked
-                if self._lost:
-                    break
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    self._write(chunk)
+                    if self._blocked is not None:
+                        await self._blocked
+                    if self._lost:
+                        break
         except ConnectionResetError:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of a command
@@ -331,8 +335,8 @@ class Connection(asyncio.Protocol):
             )
         except OSError as error:  # ssl.SSLError is one
             _log.info("TLS handshake failed", session=self.session.id, error=type(error).__name__)
-            if not self._lost:
-                transport.abort()
+            transport.abort()
+            self.connection_lost(error)  # the transport was the handshake's: it tells nobody else
             return
         self._secure = True
         peer = self.session.peer

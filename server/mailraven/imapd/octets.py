@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
+from mailraven.imapd.read_ahead import one_ahead
 from mailraven.mailstore import BodyRef, Mailstore
 from mailraven.message import Section, extract, parse
 
 Partial = tuple[int, int]
 Wanted = Sequence[tuple[Section, Partial | None]]
+Octets = list[bytes | None]
+"""One message: for each wanted section; None: it has no such part."""
 
 _LARGE = 256 * 1024
+_BUDGET = 1024 * 1024  # octets of small messages read at a time; two such chunks are in memory
 _HEADER = 64 * 1024
 """Where the header of a large message is looked for first."""
 
 
-async def read_octets(
-    mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted
-) -> AsyncIterator[list[bytes | None]]:
-    """For each message the octets of each wanted section; None: it has no such part."""
+async def read_octets(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncGenerator[Octets, None]:
+    """For each message, in order, the octets of each wanted section."""
     small: list[BodyRef] = []
     for ref in refs:
         if ref.size < _LARGE:
@@ -33,15 +36,16 @@ async def read_octets(
         yield octets
 
 
-async def _of_small(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncIterator[list[bytes | None]]:
-    if refs:
-        async for raws in mailstore.read_many(refs):
+async def _of_small(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncGenerator[Octets, None]:
+    if not refs:
+        return
+    async with aclosing(one_ahead(mailstore.read_many(refs, _BUDGET))) as chunks:
+        async for raws in chunks:
             for raw in raws:
                 yield _sections(raw, wanted)
-            await asyncio.sleep(0)  # others have their turn
 
 
-async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> list[bytes | None]:
+async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> Octets:
     if all(section == Section() and partial is not None for section, partial in wanted):
         ranges = [partial for _, partial in wanted if partial is not None]
         return [await mailstore.read(ref, min(first, ref.size), length) for first, length in ranges]
@@ -53,9 +57,9 @@ async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> list[
     return await asyncio.to_thread(_sections, raw, wanted)
 
 
-def _sections(raw: bytes, wanted: Wanted) -> list[bytes | None]:
+def _sections(raw: bytes, wanted: Wanted) -> Octets:
     tree = parse(raw) if sum(bool(section.path) for section, _ in wanted) > 1 else None
-    found: list[bytes | None] = []
+    found: Octets = []
     for section, partial in wanted:
         octets = extract(raw, section, tree)
         if octets is not None and partial is not None:

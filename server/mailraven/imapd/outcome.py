@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from mailraven.imap import response
@@ -25,7 +25,7 @@ class Outcome:
 
     status: Status
     untagged: bytes = b""
-    stream: AsyncIterator[bytes] | None = None
+    stream: AsyncGenerator[bytes, None] | None = None
     then: Then = Then.NEXT_COMMAND
 
 
@@ -34,7 +34,7 @@ def ok(
     code: str = "",
     *,
     untagged: bytes = b"",
-    stream: AsyncIterator[bytes] | None = None,
+    stream: AsyncGenerator[bytes, None] | None = None,
     then: Then = Then.NEXT_COMMAND,
 ) -> Outcome:
     """Tagged OK."""

@@ -14,7 +14,7 @@ def render_structure(part: Part, budget: Budget) -> bytes:
     fields = part.fields
     media = part.media_type
     params = media.params
-    extension = _extension(fields, budget) if fields else b"NIL NIL NIL"
+    extension = _extension(fields, budget)
     if part.kind is Kind.MULTIPART:
         parts = b"".join([render_structure(child, budget) for child in part.children])
         return b"(%b %b %b %b)" % (parts, string(media.subtype), _params(params), extension)
@@ -54,13 +54,15 @@ def _params(params: Params) -> bytes:
 
 def _extension(fields: dict[bytes, bytes], budget: Budget) -> bytes:
     """Disposition, language, location."""
-    shown = b"NIL"
-    value = fields.get(b"content-disposition")
-    if value is not None:
-        found = disposition(value, budget)
-        if found is not None:
-            shown = b"(%b %b)" % (string(found[0]), _params(found[1]))
-    value = fields.get(b"content-language")
-    words = languages(value, budget) if value is not None else None
-    language = b"(%b)" % b" ".join(map(string, words)) if words else b"NIL"
-    return b"%b %b %b" % (shown, language, _text(fields.get(b"content-location")))
+    disposed = fields.get(b"content-disposition")
+    spoken = fields.get(b"content-language")
+    located = fields.get(b"content-location")
+    if disposed is None and spoken is None and located is None:
+        return b"NIL NIL NIL"
+    shown = disposition(disposed, budget) if disposed else None
+    words = languages(spoken, budget) if spoken else None
+    return b"%b %b %b" % (
+        b"(%b %b)" % (string(shown[0]), _params(shown[1])) if shown else b"NIL",
+        b"(%b)" % b" ".join(map(string, words)) if words else b"NIL",
+        _text(located),
+    )

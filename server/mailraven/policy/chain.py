@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mailraven.policy.connect import shutting_down, too_many_connections
-from mailraven.policy.data import mail_loop
+from mailraven.policy.data import header_too_large, mail_loop
 from mailraven.policy.facts import ConnectFacts, DataFacts, MailFacts, RcptFacts
 from mailraven.policy.mail import auth_required, message_too_large, sender_not_owned
 from mailraven.policy.rcpt import (
@@ -55,10 +55,11 @@ SUBMISSION_RCPT: Chain[RcptFacts] = (
     over_quota,
 )
 
-DATA: Chain[DataFacts] = (mail_loop,)
+MX_DATA: Chain[DataFacts] = (mail_loop,)
+SUBMISSION_DATA: Chain[DataFacts] = (header_too_large, mail_loop)
 
-MX = Policy(CONNECT, MX_MAIL, MX_RCPT, DATA)
-SUBMISSION = Policy(CONNECT, SUBMISSION_MAIL, SUBMISSION_RCPT, DATA)
+MX = Policy(CONNECT, MX_MAIL, MX_RCPT, MX_DATA)
+SUBMISSION = Policy(CONNECT, SUBMISSION_MAIL, SUBMISSION_RCPT, SUBMISSION_DATA)
 
 
 def decide(chain: Chain[F], facts: F) -> Verdict:

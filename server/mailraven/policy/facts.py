@@ -23,8 +23,7 @@ class ConnectFacts:
 @dataclass(frozen=True, slots=True)
 class MailFacts:
     authenticated: bool
-    null_sender: bool
-    sender_owned: bool  # by who is authenticated
+    sender_owned: bool  # by who is authenticated and still active; the null sender is everybody's
     size: int | None  # as declared (RFC 1870)
     max_size: int
 
@@ -42,5 +41,6 @@ class RcptFacts:
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
-    hops: int  # Received fields in the message as it came
+    hops: int  # Received fields in the header, as far as it was looked at
     max_hops: int
+    header_octets: int  # as far as it was looked at

@@ -11,8 +11,8 @@ def auth_required(facts: MailFacts) -> Refusal | None:
 
 
 def sender_not_owned(facts: MailFacts) -> Refusal | None:
-    # RFC 6409 §6.1. The null sender is everybody's: disposition notifications need it (RFC 8098 §2.1).
-    if facts.null_sender or facts.sender_owned:
+    # RFC 6409 §6.1
+    if facts.sender_owned:
         return None
     return Reject(Reason.SENDER_NOT_OWNED, replies.SENDER_NOT_OWNED)
 

@@ -7,7 +7,7 @@ from mailraven.smtp.reply import Reply
 
 
 class Reason(StrEnum):
-    """A closed set: it is a label of metrics too."""
+    """A closed set, fit for a label of a metric."""
 
     TOO_MANY_CONNECTIONS = "too_many_connections"
     SHUTTING_DOWN = "shutting_down"
@@ -21,6 +21,7 @@ class Reason(StrEnum):
     OVER_QUOTA = "over_quota"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     OUT_OF_MEMORY = "out_of_memory"
+    HEADER_TOO_LARGE = "header_too_large"
     MAIL_LOOP = "mail_loop"
     BARE_LINE_END = "bare_line_end"
 

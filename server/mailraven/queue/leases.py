@@ -110,23 +110,37 @@ SELECT t.*, m.body_account_id, m.body_id, coalesce(b.size, 0) AS size, m.return_
  ORDER BY t.nth, t.id
 """
 
-_EXTEND = """
-UPDATE queue_recipient AS r
-   SET leased_until = now() + make_interval(secs => $6)
-  FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS l(account_id, message_id, id, epoch)
- WHERE r.account_id = l.account_id AND r.message_id = l.message_id AND r.id = l.id
-   AND r.state = 'attempting' AND r.lease_token = $1 AND r.lease_epoch = l.epoch
-RETURNING r.account_id, r.message_id, r.id
+# The rows of our leases, locked in key order: extend, release and settle of one claim may meet, and must not deadlock.
+_MINE = """
+WITH mine AS MATERIALIZED (
+    SELECT r.account_id, r.message_id, r.id
+      FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS l(account_id, message_id, id, epoch)
+      JOIN queue_recipient AS r
+        ON r.account_id = l.account_id AND r.message_id = l.message_id AND r.id = l.id
+     WHERE r.state = 'attempting' AND r.lease_token = $1 AND r.lease_epoch = l.epoch
+     ORDER BY r.account_id, r.message_id, r.id
+       FOR UPDATE OF r
+)
 """
 
-_RELEASE = """
+_EXTEND = (
+    _MINE
+    + """
+UPDATE queue_recipient AS r SET leased_until = now() + make_interval(secs => $6)
+  FROM mine WHERE (r.account_id, r.message_id, r.id) = (mine.account_id, mine.message_id, mine.id)
+RETURNING r.account_id, r.message_id, r.id
+"""
+)
+
+_RELEASE = (
+    _MINE
+    + """
 UPDATE queue_recipient AS r
    SET state = CASE WHEN r.attempts = 0 THEN 'queued' ELSE 'deferred' END,
        lease_token = NULL, leased_until = NULL, updated_at = now()
-  FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[]) AS l(account_id, message_id, id, epoch)
- WHERE r.account_id = l.account_id AND r.message_id = l.message_id AND r.id = l.id
-   AND r.state = 'attempting' AND r.lease_token = $1 AND r.lease_epoch = l.epoch
+  FROM mine WHERE (r.account_id, r.message_id, r.id) = (mine.account_id, mine.message_id, mine.id)
 """
+)
 
 _NEXT_DUE = """
 SELECT extract(epoch FROM least(

@@ -40,17 +40,26 @@ class Transition:
             raise ValueError("exactly a deferred recipient has a time to try it again")
 
 
+# Locked in key order, as leases are: see queue.leases.
 _SETTLE = """
+WITH mine AS MATERIALIZED (
+    SELECT r.id, t.*
+      FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::text[],
+                  $11::boolean[])
+           AS t(recipient_id, epoch, new_state, new_due_at, status, reply, mta, warned)
+      JOIN queue_recipient AS r
+        ON r.account_id = $1 AND r.message_id = $2 AND r.id = t.recipient_id
+     WHERE r.state = 'attempting' AND r.lease_token = $3 AND r.lease_epoch = t.epoch
+     ORDER BY r.id
+       FOR UPDATE OF r
+)
 UPDATE queue_recipient AS r
-   SET state = t.state, attempts = r.attempts + 1, due_at = coalesce(t.due_at, r.due_at),
+   SET state = mine.new_state, attempts = r.attempts + 1, due_at = coalesce(mine.new_due_at, r.due_at),
        lease_token = NULL, leased_until = NULL, updated_at = now(),
-       last_status = t.status, last_reply = t.reply, remote_mta = t.remote_mta,
-       delay_warned = r.delay_warned OR t.delay_warned
-  FROM unnest($4::bigint[], $5::bigint[], $6::text[], $7::timestamptz[], $8::text[], $9::text[], $10::text[],
-              $11::boolean[])
-       AS t(id, epoch, state, due_at, status, reply, remote_mta, delay_warned)
- WHERE r.account_id = $1 AND r.message_id = $2 AND r.id = t.id
-   AND r.state = 'attempting' AND r.lease_token = $3 AND r.lease_epoch = t.epoch
+       last_status = mine.status, last_reply = mine.reply, remote_mta = mine.mta,
+       delay_warned = r.delay_warned OR mine.warned
+  FROM mine
+ WHERE r.account_id = $1 AND r.message_id = $2 AND r.id = mine.id
 RETURNING r.id
 """
 

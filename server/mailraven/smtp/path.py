@@ -21,7 +21,6 @@ _PATH = re.compile(
     rf"(?P<localpart>{_DOT_STRING}|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})>"
 )
 _DOT_STRING_ONLY = re.compile(rf"{_DOT_STRING}\Z")
-_DOMAIN_ONLY = re.compile(rf"{_DOMAIN}\Z")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _NEEDS_PAIR = re.compile(r'(["\\])')
 _LDH_DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?\Z")
@@ -111,10 +110,6 @@ def quote_localpart(localpart: str) -> str:
     if _DOT_STRING_ONLY.match(localpart):
         return localpart
     return '"' + _NEEDS_PAIR.sub(r"\\\1", localpart) + '"'
-
-
-def is_domain(text: str) -> bool:
-    return len(text.encode()) <= MAX_DOMAIN and _DOMAIN_ONLY.match(text) is not None
 
 
 def is_greeting_name(text: str) -> bool:

@@ -70,5 +70,6 @@ RECIPIENT_DISABLED = Reply(550, "5.2.1", "Mailbox is disabled")
 
 # Messages
 MESSAGE_TOO_LARGE = Reply(552, "5.3.4", "Message is larger than the limit")
+HEADER_TOO_LARGE = Reply(552, "5.3.4", "Message header is larger than the limit")
 BARE_LINE_END = Reply(550, "5.5.2", "Bare CR or bare LF in the message (RFC 5321 2.3.8)")
 TOO_MANY_HOPS = Reply(554, "5.4.6", "Too many hops, this looks like a mail loop")

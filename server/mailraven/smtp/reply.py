@@ -23,10 +23,6 @@ class Reply:
         if self.enhanced and (not _ENHANCED.match(self.enhanced) or int(self.enhanced[0]) != self.code // 100):
             raise ValueError(f"enhanced code {self.enhanced} does not belong to {self.code}")
 
-    @property
-    def positive(self) -> bool:
-        return self.code < 400
-
     def saying(self, text: str) -> "Reply":
         """The same codes with other words."""
         return Reply(self.code, self.enhanced, text)

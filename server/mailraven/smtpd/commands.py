@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import structlog
+
 from mailraven.directory import NotLocalDomain
 from mailraven.policy.chain import decide
-from mailraven.policy.verdict import Accept, Reject
+from mailraven.policy.verdict import Accept, Refusal, Reject
 from mailraven.sasl import Exchange, decode_response, start
 from mailraven.smtp import replies, transaction
 from mailraven.smtp.ehlo import ehlo_reply
@@ -20,6 +22,8 @@ from mailraven.smtpd import gather, instruments
 from mailraven.smtpd.login import may_send_password, mechanisms_offered
 from mailraven.smtpd.services import Role, Services
 from mailraven.smtpd.session import Session
+
+_log = structlog.get_logger(component="smtpd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ async def mail(services: Services, session: Session, argument: str) -> Outcome:
         return command
     verdict = decide(services.policy.mail, await gather.mail_facts(services, session, command))
     if not isinstance(verdict, Accept):
+        _log_refusal(services, session, verdict, sender=command.sender.address)
         return verdict.reply
     following = transaction.mail(session.state, command)
     if isinstance(following, Reply):
@@ -112,6 +117,7 @@ async def rcpt(services: Services, session: Session, argument: str) -> Outcome:
     verdict = decide(services.policy.rcpt, facts)
     if not isinstance(verdict, Accept):
         (counted.rcpt_rejected if isinstance(verdict, Reject) else counted.rcpt_deferred).inc()
+        _log_refusal(services, session, verdict, recipient=command.recipient.address)
         return verdict.reply
     if isinstance(found, NotLocalDomain) and session.identity is None:
         return replies.RELAY_DENIED  # whatever a chain says: nobody relays without authentication
@@ -122,6 +128,18 @@ async def rcpt(services: Services, session: Session, argument: str) -> Outcome:
     session.state = following
     counted.rcpt_accepted.inc()
     return replies.RECIPIENT_OK
+
+
+def _log_refusal(services: Services, session: Session, refusal: Refusal, **who: str) -> None:
+    _log.info(
+        "refused",
+        request_id=session.id,
+        role=services.role.value,
+        peer=session.peer_ip,
+        reason=refusal.reason.value,
+        code=refusal.reply.code,
+        **who,
+    )
 
 
 async def data(services: Services, session: Session, argument: str) -> Outcome:

@@ -9,6 +9,7 @@ from mailraven.directory import (
     Targets,
     parse_address,
 )
+from mailraven.policy.data import MAX_SUBMITTED_HEADER
 from mailraven.policy.facts import DataFacts, Destination, MailFacts, RcptFacts
 from mailraven.queue import RemoteRecipient
 from mailraven.smtp.envelope import Mail, Rcpt
@@ -22,11 +23,13 @@ from mailraven.smtpd.session import LocalRecipient, Session
 async def mail_facts(services: Services, session: Session, command: Mail) -> MailFacts:
     sender, identity = command.sender, session.identity
     owned = False
-    if identity is not None and not sender.is_null:
-        owned = await services.directory.may_send_as(identity.account_id, sender.address)
+    if identity is not None:
+        # The null sender is everybody's, disposition notifications need it (RFC 8098 §2.1): then the
+        # question is only whether the account still is what it was at login.
+        address = identity.address if sender.is_null else sender.address
+        owned = await services.directory.may_send_as(identity.account_id, address)
     return MailFacts(
         authenticated=identity is not None,
-        null_sender=sender.is_null,
         sender_owned=owned,
         size=command.parameters.size,
         max_size=services.limits.max_message_size,
@@ -51,8 +54,11 @@ def rcpt_facts(
 
 
 def data_facts(services: Services, message: bytes) -> DataFacts:
-    header = message[: header_end(message)]
-    return DataFacts(hops=count_received(header), max_hops=services.limits.max_hops)
+    # As far as a header may go: a message without an empty line must not be searched to its end.
+    window = message[: MAX_SUBMITTED_HEADER + 4]
+    header = window[: header_end(window)]
+    hops = count_received(header)
+    return DataFacts(hops=hops, max_hops=services.limits.max_hops, header_octets=len(header))
 
 
 async def add_targets(directory: Directory, session: Session, command: Rcpt, found: Resolution) -> None:

@@ -18,10 +18,6 @@ class Inbox:
         self._paused = False
         self._waiter: asyncio.Future[None] | None = None
 
-    @property
-    def waiting(self) -> bool:
-        return self._waiter is not None
-
     def attach(self, transport: asyncio.ReadTransport) -> None:
         """The transport to pause; a new one after STARTTLS."""
         self._transport = transport

@@ -123,6 +123,13 @@ class RunningServer:
         process.wait()
         _await_end(members - {process.pid})
 
+    def kill_supervisor(self) -> None:
+        """SIGKILL to the supervisor alone: workers and Postgres have to notice."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
     def worker_pids(self) -> list[int]:
         """The processes that serve."""
         return [pid for pid in children(self.pid) if _name(pid) != "postgres"]

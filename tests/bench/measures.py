@@ -80,6 +80,8 @@ def announce(side: Side, scale: Scale, round_: int) -> Figures:
 def idle_sessions(side: Side, scale: Scale, round_: int, *, tls: bool) -> Figures:
     """Memory of sessions in IDLE, and how long until the last one has heard of a message."""
     pss: dict[str, int] = {}
+    if side.refresh is not None:  # a server of one process for each session needs none
+        side.refresh()
 
     def read_memory(event: str) -> None:
         if event != "done":

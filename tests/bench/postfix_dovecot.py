@@ -16,7 +16,7 @@ from servers import DOMAIN, USERS, Side
 
 _HOST = "127.0.0.1"
 _PASSWORD = "secret"
-_MAIL_USER = 65534  # nobody
+_FIRST_MAIL_USER = 60_001  # one for each account: inotify instances are limited by user
 _START_SECONDS = 30.0
 
 _DOVECOT = """
@@ -31,7 +31,7 @@ disable_plaintext_auth = no
 auth_mechanisms = plain login
 first_valid_uid = 1
 mail_privileged_group =
-mail_location = sdbox:{top}/mail/%u
+mail_location = sdbox:{top}/mail/%u/sdbox
 mail_max_userip_connections = 3000
 passdb {{
   driver = passwd-file
@@ -166,14 +166,16 @@ class PostfixDovecot:
         for name in ("etc", "spool", "lib", "run", "state", "mail", "log"):
             (top / name).mkdir(parents=True)
         top.chmod(0o755)
-        os.chown(top / "mail", _MAIL_USER, _MAIL_USER)
+        (top / "mail").chmod(0o1777)
         shutil.chown(top / "lib", "postfix")
         values = {"top": top, "host": _HOST, "domain": DOMAIN, **self._ports}
         (top / "dovecot.conf").write_text(_DOVECOT.format(**values))
         (top / "etc" / "main.cf").write_text(_POSTFIX.format(**values))
         (top / "etc" / "master.cf").write_text(_MASTER.format(**values))
-        names = [f"u{number}@{DOMAIN}" for number in range(1, USERS + 1)]
-        lines = [f"{name}:{{PLAIN}}{_PASSWORD}:{_MAIL_USER}:{_MAIL_USER}::{top}/mail/home/{name}::\n" for name in names]
+        lines = []
+        for number in range(USERS):
+            name, user = f"u{number + 1}@{DOMAIN}", _FIRST_MAIL_USER + number
+            lines.append(f"{name}:{{PLAIN}}{_PASSWORD}:{user}:{user}::{top}/mail/{name}/home::\n")
         (top / "users").write_text("".join(lines))
 
     def _start(self) -> None:

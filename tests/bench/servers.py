@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Side:
     imaps: tuple[str, int] | None = None
     ca_file: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    refresh: Callable[[], object] | None = None  # begins anew, with memory that earlier work has not stretched
 
 
 class MailRaven:
@@ -57,6 +59,7 @@ class MailRaven:
             server.address("imaps"),
             str(server.ready["ca_file"]),
             {"mailraven": _first_line([Path(sys.executable).with_name("mailraven"), "version"])},
+            self.restart,
         )
 
     def restart(self) -> float:

@@ -46,3 +46,10 @@ def test_no_text_has_a_nul():
         assert "\0" not in text
         assert text.encode()
     assert b"\0" not in summary.envelope
+
+
+def test_an_address_torn_by_comments_is_searchable_in_one_piece() -> None:
+    summary = summarize(b"From: <user (one)@ (two) Domain.org>\r\nTo: a @ b.test, c@d.test\r\n\r\n")
+    assert "user@domain.org" in summary.from_
+    assert "(one)" in summary.from_
+    assert "a@b.test" in summary.to

@@ -56,9 +56,9 @@ class BodyStore:
             Unavailable: the blob store or the database is away.
         """
         body_id = self._ids.pop() if self._ids else await self._next_id()
-        digest = hashlib.sha256(raw).digest()
         if len(raw) <= self._inline_max:
-            return StoredBody(account, body_id, len(raw), digest, raw, None)
+            return StoredBody(account, body_id, len(raw), hashlib.sha256(raw).digest(), raw, None)
+        digest = (await asyncio.to_thread(hashlib.sha256, raw)).digest()
         name = uuid.uuid4().hex
         key = f"{name[:2]}/{name[2:4]}/{name}"
         try:

@@ -28,6 +28,7 @@ _log = structlog.get_logger(component="mailstore")
 
 _BATCH_ITEMS = 200
 _BATCH_OCTETS = 4 << 20
+_PARSE_ON_LOOP = 256 << 10
 _RETRY_SECONDS = (
     0.05,
     0.2,
@@ -142,7 +143,7 @@ class Intake:
         account = delivery.recipients[0].account if delivery.recipients else delivery.submitter_account
         if account is None:
             raise ValueError("a delivery needs a local recipient or a submitter")
-        summary = delivery.summary or summarize(delivery.raw)
+        summary = delivery.summary or await summary_of(delivery.raw)
         body = await self._bodies.place(account, delivery.raw)
         now = datetime.now(UTC).replace(microsecond=0)
         targets = []
@@ -290,6 +291,11 @@ class Intake:
     def _notify_queue(self) -> None:
         self._database.notifier.notify("mailraven_queue")
         self.enqueued()
+
+
+async def summary_of(raw: bytes) -> Summary:
+    """Parse on the event loop what takes some microseconds, elsewhere what may take longer."""
+    return summarize(raw) if len(raw) <= _PARSE_ON_LOOP else await asyncio.to_thread(summarize, raw)
 
 
 def _fail(entry: _Entry, error: Exception) -> None:

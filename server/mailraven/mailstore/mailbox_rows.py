@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailraven.imap.sequence_set import compact
 from mailraven.mailstore import flags as flag_bits
-from mailraven.mailstore import uidset
 from mailraven.mailstore.errors import NoSuchMailbox, TooManyKeywords
 
 
@@ -89,6 +89,6 @@ async def log_change(
         box.account,
         box.id,
         modseq,
-        uidset.encode(changed),
-        uidset.encode(expunged),
+        compact(changed),
+        compact(expunged),
     )

@@ -12,11 +12,10 @@ from mailraven.mailstore import flagging, mailboxes, messages, program, transfer
 from mailraven.mailstore import search as searching
 from mailraven.mailstore.bodies import BodyStore
 from mailraven.mailstore.errors import OverQuota, Unavailable
-from mailraven.mailstore.intake import Arrival, Intake, Target
+from mailraven.mailstore.intake import Arrival, Intake, Target, summary_of
 from mailraven.mailstore.model import Appended, BodyRef, Copied, Items, MailboxInfo, Stored, Upload
 from mailraven.mailstore.view import MailboxView
 from mailraven.mailstore.views import Views
-from mailraven.message import summarize
 
 INLINE_MAX = 32 * 1024
 
@@ -149,7 +148,7 @@ class Mailstore:
                 flags |= await flagging.learn_keywords(self._database, account, mailbox_id, upload.keywords)
         body = await self._bodies.place(account, upload.raw)
         when = upload.internal_date or datetime.now(UTC).replace(microsecond=0)
-        return Arrival(body, summarize(upload.raw), [Target(account, mailbox_id, flags, b"", when)])
+        return Arrival(body, await summary_of(upload.raw), [Target(account, mailbox_id, flags, b"", when)])
 
     async def store(
         self,

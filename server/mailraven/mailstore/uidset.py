@@ -1,24 +1,8 @@
-"""Sets of UIDs in text, as mailbox_change keeps them: `1:5,7`."""
+"""Sets of UIDs in text, as mailbox_change keeps them: `1:5,7`, made by mailraven.imap's compact()."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-
-def encode(uids: Iterable[int]) -> str:
-    """Text of ascending UIDs."""
-    parts: list[str] = []
-    first = last = -1
-    for uid in uids:
-        if uid == last + 1 and last >= 0:
-            last = uid
-            continue
-        if last >= 0:
-            parts.append(f"{first}:{last}" if last > first else str(first))
-        first = last = uid
-    if last >= 0:
-        parts.append(f"{first}:{last}" if last > first else str(first))
-    return ",".join(parts)
+from collections.abc import Sequence
 
 
 def decode(text: str) -> list[int]:

@@ -1,8 +1,10 @@
 """Everything that delivery stores about a message, computed once (RFC 9051 §7.5.2)."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailraven.message.address import addresses
 from mailraven.message.date import parse_date
 from mailraven.message.envelope import render_envelope
 from mailraven.message.limits import Budget
@@ -12,6 +14,8 @@ from mailraven.message.words import decode_words, fold
 
 # RFC 5322 §2.1.1: a line has at most 998 characters, and msg-id cannot be folded.
 _MAX_MESSAGE_ID = 998
+
+_TORN = re.compile(rb"\s@|@\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,21 @@ def summarize(raw: bytes) -> Summary:
         parse_date(date) if date is not None else None,
         get(b"message-id", b"").decode("utf-8", "replace")[:_MAX_MESSAGE_ID],
         _searchable(get(b"subject")),
-        _searchable(get(b"from")),
-        _searchable(get(b"to")),
-        _searchable(get(b"cc")),
-        _searchable(get(b"bcc")),
+        _searchable_addresses(get(b"from")),
+        _searchable_addresses(get(b"to")),
+        _searchable_addresses(get(b"cc")),
+        _searchable_addresses(get(b"bcc")),
     )
 
 
 def _searchable(value: bytes | None) -> str:
     return fold(decode_words(value)) if value else ""
+
+
+def _searchable_addresses(value: bytes | None) -> str:
+    """The field as written; where comments or white space tear an address apart, the address in one piece as well."""
+    text = _searchable(value)
+    if value and (b"(" in value or _TORN.search(value)):
+        whole = (b"@".join((one.localpart, one.domain)) for one in addresses(value) if one.localpart and one.domain)
+        text += " " + fold(b" ".join(whole).decode("utf-8", "replace"))
+    return text

@@ -1,8 +1,14 @@
 """The SMTP connection: reads commands and data, writes replies, keeps the clock (RFC 5321 §4.5.3.2, RFC 2920).
 
-The one module that touches aiosmtpd. Its protocol class owns the transport and starts the handler task; its
-command loop, parsers and defaults are replaced, for the reasons and figures in docs/architecture.md.
+The one module that touches aiosmtpd: its protocol class owns the transport and starts the handler task.
 """
+
+# What of aiosmtpd is replaced, and why (figures: CPU of one 4 KiB message under uvloop, nothing stored).
+# - Its command loop: it ends commands at a bare LF, writes and drains each reply alone, answers a crash with
+#   500 and a class name, and cancels a message that is being stored when the peer half-closes. 180 us with
+#   its loop and our handlers, 150 us with ours; 270 us for aiosmtpd as it is.
+# - Its constructor: 110 us for each connection, spent on looking for methods by name; ours takes 6 us.
+# - Its STARTTLS: asyncio's SSLProtocol takes some 280 KiB a connection, the loop's start_tls a sixth of that.
 
 import asyncio
 import logging

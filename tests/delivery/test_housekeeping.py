@@ -29,6 +29,10 @@ async def test_finished_messages_are_cleared_away_by_one_process(site):
     assert await housekeeping.purge(site.database, "w1") == 1
     assert set(await site.rows()) == {"zoe@far.test", "nobody@nothing.test"}
     assert await housekeeping.purge(site.database, "w2") == 0
+    async with site.database.acquire() as connection:
+        await connection.execute("UPDATE body_release SET released_at = now() - interval '2 days'")
+    assert await housekeeping.collect(site.database, site.mailstore, "w1") == 1
+    assert await housekeeping.collect(site.database, site.mailstore, "w2") == 0
 
 
 async def test_attempts_are_counted_by_result(site):

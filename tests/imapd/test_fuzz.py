@@ -36,25 +36,7 @@ COMMANDS = [
     b"LOGIN a b",
     b"AUTHENTICATE PLAIN AGEAYg==",
 ]
-PIECES = (
-    b"(",
-    b")",
-    b'"',
-    b"{",
-    b"}",
-    b"\\",
-    b" ",
-    b"*",
-    b"%",
-    b"0",
-    b"4294967296",
-    b"\xff",
-    b"\0",
-    b"\r",
-    b"NIL",
-    b"[",
-    b"<",
-)
+PIECES = [b"4294967296", b"NIL", *(bytes([octet]) for octet in b'()"{}\\ *%0\xff\0\r[]<>')]
 
 
 def mutated(rng: random.Random) -> bytes:
@@ -92,9 +74,12 @@ async def test_broken_commands(start_imap, limits, state):
         await client.send(b"x %b\r\ny%d NOOP\r\n" % (command, n))
         while True:
             try:
-                line = await client.line()
+                line = await client.line(0.3 if b"{" in command else 10)
             except EOFError:
                 line = b"* BYE"
+            except TimeoutError:
+                assert b"{" in command, command  # the size of a literal has changed: it has our NOOP in it
+                line = b"+"
             assert b"SERVERBUG" not in line, command
             if line.startswith(b"y%d " % n):
                 break

@@ -17,8 +17,8 @@ class DeliveryConfig(Section):
     """The port of other servers."""
     allow_private_destinations: bool = False
     """Deliver to loopback, private and link-local addresses too; for tests and closed networks."""
-    retry: CommaList[Seconds] = Field(default=(300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0), min_length=1)
-    """Waiting times between tries; the last one is repeated (RFC 5321 §4.5.4.1)."""
+    retry: CommaList[Seconds] = Field(default=(*(60.0 * 2**n for n in range(8)), 14400.0), min_length=1)
+    """Waiting times between tries, jittered; the last one is repeated (RFC 5321 §4.5.4.1)."""
     max_age: Seconds = Field(default=5 * 86400.0, ge=60)
     """How long a message is tried before it is returned (RFC 5321 §4.5.4.1: at least 4 to 5 days)."""
     warn_after: Seconds = 4 * 3600.0

@@ -8,6 +8,7 @@ import structlog
 
 from mailraven import queue
 from mailraven.db import Database, DatabaseUnavailable, acquire_lease
+from mailraven.mailstore import Mailstore, Unavailable
 from mailraven.telemetry import metrics
 
 _log = structlog.get_logger(component="delivery")
@@ -15,9 +16,10 @@ KEEP_SECONDS = 7 * 86400.0  # finished recipients, for tracing
 _COUNT_EVERY = 30.0
 _PURGE_EVERY = 3600.0
 _PURGE_LEASE = "queue-purge"
+_COLLECT_LEASE = "body-collector"
 
 
-async def run(database: Database, token: str) -> None:
+async def run(database: Database, mailstore: Mailstore, token: str) -> None:
     """Until it is cancelled."""
     rounds = 0
     while True:
@@ -25,7 +27,8 @@ async def run(database: Database, token: str) -> None:
             await measure(database)
             if rounds % (_PURGE_EVERY // _COUNT_EVERY) == 0:
                 await purge(database, token)
-        except DatabaseUnavailable as error:
+                await collect(database, mailstore, token)
+        except (DatabaseUnavailable, Unavailable) as error:
             _log.warning("housekeeping waits for the database", error=str(error))
         except Exception:  # noqa: BLE001 - a daemon goes on
             _log.exception("housekeeping failed")
@@ -57,3 +60,14 @@ async def purge(database: Database, token: str) -> int:
     if total:
         _log.info("finished messages cleared away", messages=total)
     return total
+
+
+async def collect(database: Database, mailstore: Mailstore, token: str) -> int:
+    """Remove the bodies that nothing has any more; 0 when another process is at it."""
+    async with database.acquire() as connection:
+        if await acquire_lease(connection, _COLLECT_LEASE, token, _PURGE_EVERY * 0.9) is None:
+            return 0
+    collected = await mailstore.collect()
+    if collected.bodies:
+        _log.info("bodies collected", bodies=collected.bodies, octets=collected.octets, blobs=collected.blobs)
+    return collected.bodies

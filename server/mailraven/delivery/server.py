@@ -98,7 +98,9 @@ class DeliveryServer:
         self._tasks = [
             asyncio.create_task(self._claim_for_ever(), name="delivery-claim"),
             asyncio.create_task(self._keep_leases(), name="delivery-leases"),
-            asyncio.create_task(housekeeping.run(self._database, self._token), name="delivery-housekeeping"),
+            asyncio.create_task(
+                housekeeping.run(self._database, self._mailstore, self._token), name="delivery-housekeeping"
+            ),
         ]
 
     async def drain(self, seconds: float) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailraven.blobs import BlobStore
 from mailraven.db import Database, DatabaseUnavailable
-from mailraven.mailstore import flagging, mailboxes, messages, program, transfer
+from mailraven.mailstore import collector, flagging, mailboxes, messages, program, transfer
 from mailraven.mailstore import search as searching
 from mailraven.mailstore.bodies import BodyStore
 from mailraven.mailstore.errors import OverQuota, Unavailable
@@ -34,6 +34,7 @@ class Mailstore:
 
     def __init__(self, database: Database, blobs: BlobStore, *, inline_max: int = INLINE_MAX) -> None:
         self._database = database
+        self._blobs = blobs
         self._bodies = BodyStore(database, blobs, inline_max)
         self._views = Views(database)
         self.intake = Intake(database, self._bodies, self._views.touched)
@@ -41,6 +42,11 @@ class Mailstore:
     async def close(self) -> None:
         """Stop the background tasks."""
         await self._views.close()
+
+    async def collect(self, grace: timedelta = collector.GRACE) -> collector.Collected:
+        """Remove the bodies that nothing refers to any more and that lost their last reference `grace` ago."""
+        with _temporary():
+            return await collector.collect(self._database, self._blobs, grace)
 
     # -- mailboxes ---------------------------------------------------------------------------------------------
 

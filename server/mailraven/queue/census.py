@@ -26,7 +26,7 @@ SELECT (SELECT count(*) FROM queue_recipient WHERE state IN ('queued', 'deferred
 """
 
 _PURGE = """
-DELETE FROM queue_message AS m
+WITH gone AS (DELETE FROM queue_message AS m
  USING (SELECT account_id, id FROM queue_message AS old
          WHERE old.created_at < now() - make_interval(secs => $1)
            AND NOT EXISTS (SELECT FROM queue_recipient AS r
@@ -34,7 +34,8 @@ DELETE FROM queue_message AS m
                               AND (r.state IN ('queued', 'attempting', 'deferred', 'held')
                                    OR r.updated_at >= now() - make_interval(secs => $1)))
          LIMIT $2 FOR UPDATE SKIP LOCKED) AS done
- WHERE m.account_id = done.account_id AND m.id = done.id
+ WHERE m.account_id = done.account_id AND m.id = done.id RETURNING m.body_account_id, m.body_id)
+INSERT INTO body_release (account_id, body_id) SELECT body_account_id, body_id FROM gone
 """
 
 
@@ -47,7 +48,7 @@ async def depth(connection: Any) -> Depth:
 async def purge(connection: Any, keep_seconds: float, limit: int = 1000) -> int:
     """Delete messages all of whose recipients ended longer ago than `keep_seconds`; returns how many.
 
-    Their bodies are left to the mailstore's collector, which sees that nothing points to them.
+    Their bodies are released to the mailstore's collector, which sees whether anything else points to them.
     """
     status: str = await connection.execute(_PURGE, float(keep_seconds), limit)
     return int(status.rpartition(" ")[2])

@@ -72,8 +72,8 @@ async def test_what_is_not_required_never_ends_readiness(monitor: HealthMonitor,
         await monitor.check_due()
         clock.now += 5
     assert monitor.readiness()[0]
-    assert monitor.health()["components"] == {"blobs": {"status": "unhealthy", "detail": "away"}}
-    assert monitor.health()["status"] == "unhealthy"
+    assert (await monitor.health())["components"] == {"blobs": {"status": "unhealthy", "detail": "away"}}
+    assert (await monitor.health())["status"] == "unhealthy"
 
 
 async def test_the_worst_component_decides(monitor: HealthMonitor) -> None:
@@ -82,7 +82,7 @@ async def test_the_worst_component_decides(monitor: HealthMonitor) -> None:
         component.level = level
         monitor.add(name, component, interval=5)
     await monitor.check_due()
-    assert monitor.health()["status"] == "degraded"
+    assert (await monitor.health())["status"] == "degraded"
 
 
 async def test_a_check_runs_when_its_time_has_come(monitor: HealthMonitor, clock: Clock) -> None:
@@ -104,5 +104,23 @@ async def test_a_check_that_hangs_is_unhealthy_and_delays_nobody(monitor: Health
     monitor.add("stuck", hang, interval=5)
     monitor.add("other", other, interval=5)
     await asyncio.wait_for(monitor.check_due(), 5)
-    assert monitor.health()["components"]["stuck"] == {"status": "unhealthy", "detail": "no answer in 0.05 s"}
+    assert (await monitor.health())["components"]["stuck"] == {"status": "unhealthy", "detail": "no answer in 0.05 s"}
     assert other.checks == 1
+
+
+async def test_a_check_on_demand_runs_when_health_is_asked_once_an_interval(
+    monitor: HealthMonitor, clock: Clock
+) -> None:
+    listener = Component()
+    monitor.add("imap", listener, interval=30, on_demand=True)
+    await monitor.check_due()
+    assert (await monitor.health())["components"] == {}  # nothing listens yet
+    monitor.serving()
+    for _ in range(3):
+        assert (await monitor.health())["components"] == {"imap": {"status": "healthy"}}
+    assert listener.checks == 1
+    clock.now += 30
+    await monitor.check_due()
+    assert listener.checks == 1
+    await monitor.health()
+    assert listener.checks == 2

@@ -146,6 +146,10 @@ def test_domains_and_users_can_be_added_while_it_runs(up: Instance, tmp_path: Pa
     generated = run("user", "passwd", "ann@example.org", "--generate", *data).stdout.split()[-1]
     login(up, "ann@example.org", generated)
     assert "ann@example.org\t0" in run("user", "list", "example.org", *data).stdout
+    token = run("token", "add", "monitoring", *data).stdout.strip()
+    assert get(up.ready["http"]["url"] + "/api/v1/version", token)[0] == 200
+    run("token", "delete", "monitoring", *data)
+    assert get(up.ready["http"]["url"] + "/api/v1/version", token)[0] == 401
     assert "exists" in run("domain", "add", "example.org", *data, code=1).stderr
     assert "ann@example.org" in run("user", "add", "ann@example.org", "--generate", *data, code=1).stderr
 

@@ -52,15 +52,17 @@ def test_version_and_documentation() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "serve", "migrate", "version", "domain add", "domain list", "user add", "user passwd", "user list",
-     "docs configuration"],
+    [
+        "up", "serve", "migrate", "version", "domain add", "domain list", "token add", "token delete",
+        "user add", "user passwd", "user list", "docs configuration",
+    ],
 )  # fmt: skip
 def test_every_command_helps_with_an_example(command: str) -> None:
     text = " ".join(invoke(*command.split(), "--help").stdout.split())
     assert re.search(rf"Example: (\S+=\S+ )?mailraven {command}", text)
 
 
-@pytest.mark.parametrize("group", [[], ["domain"], ["user"], ["docs"]])
+@pytest.mark.parametrize("group", [[], ["domain"], ["user"], ["token"], ["docs"]])
 def test_a_command_without_its_verb_shows_help(group: list[str]) -> None:
     result = invoke(*group)
     assert "Usage:" in result.output

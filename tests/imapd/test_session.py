@@ -174,10 +174,10 @@ async def test_one_connection_too_many_is_told_so(start_imap, limits):
         assert second.greeting.startswith(b"* BYE")
 
 
-async def test_sessions_of_a_suspended_account_end(imap, monkeypatch):
-    monkeypatch.setattr("mailraven.imapd.server._ACCOUNTS_SECONDS", 0.05)
-    async with await imap.login() as client:
+async def test_sessions_of_a_suspended_account_end(start_imap, limits):
+    imap = await start_imap(limits=limits(accounts_interval=0.05))
+    async with await imap.login() as client, await imap.connect() as stranger:
+        await client.ok("NOOP")
         await imap.directory.set_suspended("jane@example.org", True)
-        # The watch began with its usual interval: it is run here as it is run there.
-        imap.server.spawn(imap.server._watch_accounts(), name="imapd-accounts")
         assert (await client.closed()).startswith(b"* BYE")
+        await stranger.ok("NOOP")

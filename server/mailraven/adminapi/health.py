@@ -47,6 +47,7 @@ class _Component:
     check: Check
     interval: float
     required: bool
+    on_demand: bool
     report: Report | None = None
     failures: int = 0
     due: float = field(default=0.0)
@@ -61,9 +62,11 @@ class HealthMonitor:
         self._components: dict[str, _Component] = {}
         self._phase = "starting"
 
-    def add(self, name: str, check: Check, *, interval: float, required: bool = False) -> None:
-        """`required`: while it fails this process should get no new work."""
-        self._components[name] = _Component(check, interval, required)
+    def add(self, name: str, check: Check, *, interval: float, required: bool = False, on_demand: bool = False) -> None:
+        """`required`: while it fails this process should get no new work. `on_demand`: checked when /health is
+        asked, at most once an interval.
+        """
+        self._components[name] = _Component(check, interval, required, on_demand)
 
     def serving(self) -> None:
         """All listeners accept."""
@@ -82,8 +85,9 @@ class HealthMonitor:
                 return False, f"{name}: {component.report.detail if component.report else 'not checked'}"
         return True, "serving"
 
-    def health(self) -> dict[str, Any]:
+    async def health(self) -> dict[str, Any]:
         """The JSON of /health."""
+        await self.check_due(on_demand=self._phase == "serving")
         reports = {name: item.report for name, item in self._components.items() if item.report is not None}
         worst = max((report.level for report in reports.values()), key=_ORDER.index, default=Level.HEALTHY)
         return {
@@ -101,10 +105,10 @@ class HealthMonitor:
             await self.check_due()
             await asyncio.sleep(self._config.interval)
 
-    async def check_due(self) -> None:
+    async def check_due(self, *, on_demand: bool = False) -> None:
         """Runs the checks whose time has come, side by side."""
         now = self._clock()
-        due = [name for name, component in self._components.items() if component.due <= now]
+        due = [name for name, item in self._components.items() if item.due <= now and item.on_demand <= on_demand]
         await asyncio.gather(*(self._check(name, now) for name in due))
 
     async def _check(self, name: str, now: float) -> None:

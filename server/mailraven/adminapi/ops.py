@@ -27,17 +27,17 @@ class OpsApp:
         if scope["method"] not in ("GET", "HEAD"):
             status, body, kind = 405, b"method not allowed\n", _TEXT
         else:
-            status, body, kind = self._answer(scope["path"])
+            status, body, kind = await self._answer(scope["path"])
         await respond(send, status, body, kind, head=scope["method"] == "HEAD")
 
-    def _answer(self, path: str) -> tuple[int, bytes, bytes]:
+    async def _answer(self, path: str) -> tuple[int, bytes, bytes]:
         if path == "/livez":
             return 200, b"alive\n", _TEXT
         if path == "/readyz":
             ready, reason = self._monitor.readiness()
             return (200 if ready else 503), f"{reason}\n".encode(), _TEXT
         if path == "/health":
-            health = self._monitor.health()
+            health = await self._monitor.health()
             return (503 if health["status"] == "unhealthy" else 200), json.dumps(health).encode(), _JSON
         if path == "/metrics":
             return 200, self._exposition(), _PROMETHEUS

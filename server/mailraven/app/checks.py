@@ -32,7 +32,7 @@ def add_checks(
     for endpoint in endpoints:
         if endpoint.name in _GREETINGS:
             name = "smtp" if endpoint.name == "mx" else endpoint.name
-            monitor.add(name, _greeting(endpoint), interval=health.probe_interval)
+            monitor.add(name, _greeting(endpoint), interval=health.probe_interval, on_demand=True)
 
 
 def _database(database: Database) -> Check:

@@ -2,7 +2,7 @@
 
 import typer
 
-from mailraven.cli import documentation, domain, migrate, serve, up, user, version
+from mailraven.cli import documentation, domain, migrate, serve, token, up, user, version
 
 app = typer.Typer(
     name="mailraven",
@@ -18,6 +18,7 @@ app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(domain.app, name="domain")
 app.add_typer(user.app, name="user")
+app.add_typer(token.app, name="token")
 app.add_typer(documentation.app, name="docs")
 app.command("version")(version.version)
 

@@ -16,7 +16,8 @@ class HealthConfig(Section):
     failures: int = Field(default=3, ge=1, le=100)
     """Failed checks in a row before /readyz says no, so that a short failover evicts nobody."""
     probe_interval: Seconds = 30.0
-    """How often a connection to the own SMTP and IMAP listeners is tried."""
+    """How long the answer of a dearer check counts: the blob store, the queue, and, when /health is asked,
+    a connection to the own SMTP and IMAP listeners."""
     stall_timeout: Seconds = Field(default=60.0, ge=5)
     """How long the event loop of a worker may stand still before the supervisor replaces the worker."""
     disk_low: Size = 1024 * 1024 * 1024

@@ -15,17 +15,22 @@ _SIGNED_IN = (
     "NAMESPACE",
     "CHILDREN",
     "SPECIAL-USE",
+    "CREATE-SPECIAL-USE",
     "LIST-EXTENDED",
+    "LIST-STATUS",
+    "STATUS=SIZE",
     "UNSELECT",
     "UIDPLUS",
     "MOVE",
+    "MULTIAPPEND",
+    "WITHIN",
 )
 
 
 def capabilities(session: Session) -> tuple[str, ...]:
     """What works for this session now."""
     if not isinstance(session.state, NotAuthenticated):
-        return _SIGNED_IN
+        return (*_SIGNED_IN, f"APPENDLIMIT={session.services.limits.signed_in.message}")
     names = list(_BEFORE_LOGIN)
     if session.may_start_tls:
         names.append("STARTTLS")

@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
                 self._line_wanted.set_result(None)
         elif self._task is None:
             self._proceed()
-        if self._task is not None and self._receiver.buffered > self._services.limits.pipelined:
+        if self._task is not None and self._receiver.buffered > self._room():
             self._pause_reading()
 
     def eof_received(self) -> bool:
@@ -200,6 +200,12 @@ class Connection(asyncio.Protocol):
             self._resume_reading()
             if self._half_closed:
                 self._close()
+
+    def _room(self) -> int:
+        """Octets that may wait for the command in progress."""
+        limits = self._services.limits
+        stranger = isinstance(self.session.state, NotAuthenticated)
+        return limits.before_login.command if stranger else limits.pipelined
 
     def _answer_literal(self, announced: NeedLiteral) -> None:
         """Limits and states are checked before a literal is read (RFC 7888 §4)."""
@@ -339,8 +345,10 @@ class Connection(asyncio.Protocol):
             self.connection_lost(error)  # the transport was the handshake's: it tells nobody else
             return
         self._secure = True
-        peer = self.session.peer
-        self.session = Session(self._services, self._ask, peer, secure=True)
+        before = self.session
+        self.session = Session(self._services, self._ask, before.peer, secure=True)
+        # Not the client's to reset: the name in our logs, and how often it has guessed.
+        self.session.id, self.session.auth_failures = before.id, before.auth_failures
 
     # -- IDLE: no task while it lasts ----------------------------------------------------------------------------
 

@@ -23,6 +23,8 @@ class Limits:
     stalled_timeout: float = 120.0
     """Silence in the middle of a command or literal, and a client that does not take its responses."""
     tls_timeout: float = 30.0
+    accounts_interval: float = 20.0
+    """How often the accounts of open sessions are looked up, to end those of inactive ones."""
     login_delay: tuple[float, float] = (1.0, 2.0)
     """A failed login is answered after a random time between these."""
     auth_failures: int = 3

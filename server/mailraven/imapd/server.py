@@ -24,7 +24,6 @@ _log = structlog.get_logger(component="imapd")
 
 Tls = Literal["none", "starttls", "implicit"]
 _SWEEP_SECONDS = 5.0
-_ACCOUNTS_SECONDS = 20.0
 
 
 class ImapServer:
@@ -144,7 +143,7 @@ class ImapServer:
     async def _watch_accounts(self) -> None:
         """End the sessions of accounts that were suspended or deleted, within a minute."""
         while True:
-            await asyncio.sleep(_ACCOUNTS_SECONDS)
+            await asyncio.sleep(self.limits.accounts_interval)
             sessions: dict[tuple[int, str], list[Connection]] = {}
             for connection in self.connections:
                 state = connection.session.state

@@ -19,6 +19,7 @@ from mailraven.mailstore.model import BodyRef
 _log = structlog.get_logger(component="mailstore")
 _ID_BLOCK = 64  # INCREMENT of body_id_seq
 _PARALLEL_BLOBS = 8
+_HASH_ON_LOOP = 1 << 20  # octets: below a millisecond
 
 _SELECT = """
 SELECT b.account_id, b.id, b.inline, b.object_key, b.segment_offset, b.size
@@ -58,7 +59,8 @@ class BodyStore:
         body_id = self._ids.pop() if self._ids else await self._next_id()
         if len(raw) <= self._inline_max:
             return StoredBody(account, body_id, len(raw), hashlib.sha256(raw).digest(), raw, None)
-        digest = (await asyncio.to_thread(hashlib.sha256, raw)).digest()
+        hashed = hashlib.sha256(raw) if len(raw) <= _HASH_ON_LOOP else await asyncio.to_thread(hashlib.sha256, raw)
+        digest = hashed.digest()
         name = uuid.uuid4().hex
         key = f"{name[:2]}/{name[2:4]}/{name}"
         try:

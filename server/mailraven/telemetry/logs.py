@@ -52,7 +52,7 @@ def configure(level: str = "info", fmt: str = "json", output: str = "stdout") ->
 def _to_json(event: EventDict, **_: object) -> str:
     first = {key: event.pop(key) for key in _FIRST if key in event}
     # ASCII only: json escapes every control character and separator.
-    return json.dumps(first | event, default=_plain)
+    return json.dumps({**first, **event}, default=_plain)
 
 
 def _plain(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
@@ -137,16 +137,15 @@ class _Fetching:
         return _Rows(numbers, uids, list(masks))
 
 
-def _portions(pieces: list[bytes]) -> list[bytes]:
-    """Joined, but what is large stays in slices, so that the client's reading limits what waits to be sent."""
-    portions: list[bytes] = []
+def _portions(pieces: list[bytes]) -> Iterator[bytes]:
+    """Joined, but what is large goes in slices, so that the client's reading limits what waits to be sent."""
     small: list[bytes] = []
     for piece in pieces:
         if len(piece) < _PIECE:
             small.append(piece)
             continue
-        portions.append(b"".join(small))
+        yield b"".join(small)
         small = []
-        portions.extend(piece[start : start + _PIECE] for start in range(0, len(piece), _PIECE))
-    portions.append(b"".join(small))
-    return portions
+        for start in range(0, len(piece), _PIECE):
+            yield piece[start : start + _PIECE]
+    yield b"".join(small)

@@ -50,7 +50,8 @@ test-clients:
 	@scripts/install-test-clients.sh
 
 $(READY): pyproject.toml uv.lock $(wildcard */pyproject.toml) | $(if $(filter uv,$(UV)),,$(UV))
-	$(UV) sync --frozen --quiet
+	@# The second try trusts the system's certificate authorities: a proxy in between may need that.
+	@$(UV) sync --frozen --quiet || UV_SYSTEM_CERTS=true UV_NATIVE_TLS=true $(UV) sync --frozen --quiet
 	@touch $@
 
 .tools/bin/uv:

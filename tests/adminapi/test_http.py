@@ -1,5 +1,6 @@
 """The HTTP servers: routes, tokens, headers, problems; a real uvicorn on a real socket."""
 
+import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -20,10 +21,10 @@ from mailraven.telemetry.multiprocess import exposition
 
 
 @asynccontextmanager
-async def served(app: AsgiApp) -> AsyncIterator[httpx.AsyncClient]:
+async def served(app: AsgiApp, **limits: float) -> AsyncIterator[httpx.AsyncClient]:
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setblocking(False)
-    server = HttpServer(app)
+    server = HttpServer(app, **limits)
     await server.start([("http", listening, "none")])
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
@@ -191,3 +192,43 @@ async def test_a_defect_is_a_plain_500_with_a_request_id() -> None:
     assert response.json()["title"] == "Internal Server Error"
     assert "secret" not in response.text
     assert_hardened(response)
+
+
+async def test_requests_are_counted_by_route_not_by_path(api: httpx.AsyncClient, directory: Directory) -> None:
+    headers = {"Authorization": f"Bearer {await directory.create_token('test')}"}
+    for path in ("/api/v1/version", "/no/such/place", "/api/v1/domains?limit=0"):
+        await api.get(path, headers=headers)
+    text = (await api.get("/metrics")).text
+    for labels in (
+        'route="/api/v1/version",status="200"',
+        'route="other",status="404"',
+        'route="/api/v1/domains",status="422"',
+    ):
+        assert f"mailraven_http_requests_total{{{labels}}}" in text
+    assert "/no/such/place" not in text
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 1000])
+async def test_a_client_that_does_not_finish_its_request_is_cut_off(monitor: HealthMonitor, said: bytes) -> None:
+    async with served(OpsApp(monitor, exposition()), request_seconds=0.3) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(said)
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
+async def test_a_second_request_may_be_as_late_as_a_first(monitor: HealthMonitor) -> None:
+    async with served(OpsApp(monitor, exposition()), request_seconds=0.3) as client:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"200 OK" in await reader.readuntil(b"alive\n")
+        writer.write(b"GET /livez HTTP/1.1\r\n")
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+
+
+async def test_a_header_without_end_is_refused(ops: httpx.AsyncClient) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", ops.base_url.port)
+    writer.write(b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 100_000)
+    assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 400 ")
+    writer.close()

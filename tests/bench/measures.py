@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from accounting import measure_memory
+from imap_client import ImapClient
 from jobs import run_job, settle
 from mail_text import NEEDLE, SUBJECT_WORD
 from servers import MailRaven, Side
@@ -157,11 +158,17 @@ OUR_GROUPS: dict[str, Measure] = {"sessions_tls": functools.partial(idle_session
 
 
 def measure_process(server: MailRaven) -> Figures:
-    """A restart on the directory as it is, then the memory of a worker that has nothing to do."""
+    """A restart on the directory as it is, then the memory of a worker that has nothing to do, or nothing any more."""
     ready = server.restart()
     settle(2.0)
     workers = [measure_memory([pid]) for pid in server.server.worker_pids()]
+    for user in server.side.users:
+        client = ImapClient(server.side.imap)
+        client.login(*user)
+        client.close()
+    settle()
     return {
+        "rss_later": max(measure_memory([pid]).rss for pid in server.server.worker_pids()) / KIB,
         "ready": ready,
         "rss": max(worker.rss for worker in workers) / KIB,
         "pss": max(worker.pss for worker in workers) / KIB,
@@ -244,6 +251,7 @@ ROWS = (
     Row("sessions", "last", "all idle sessions, last one notified", "ms"),
     Row("process", "ready", "`mailraven up` on existing data, ready", "s", _limit(3)),
     Row("process", "rss", "RSS of an idle worker", "MiB", _limit(90)),
+    Row("process", "rss_later", "the same after the log-ins of 50 users", "MiB"),
     Row("process", "pss", "PSS of an idle worker", "MiB"),
     Row("process", "pss_all", "PSS of everything, idle", "MiB"),
     Row("smtp_10", "load_cpu", "(CPU of the load itself per message, 10 connections)", "ms"),

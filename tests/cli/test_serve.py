@@ -54,6 +54,7 @@ def test_serve_waits_for_the_migration_and_then_serves(tmp_path: Path, empty_dsn
         assert "applied 0001" in run("migrate", **variables).stdout
         assert run("migrate", **variables).stdout == "the schema is current\n"
         run("domain", "add", "example.org", **variables)
+        assert run("domain", "list", **variables).stdout == "example.org\n"
         run("user", "add", "ann@example.org", "--password-file", "-", stdin="correct horse\n", **variables)
         wait_for(lambda: answers(ops + "/readyz") == 200, "/readyz", 30)
         with smtplib.SMTP("127.0.0.1", ports["mx"], timeout=30) as smtp:

@@ -48,7 +48,8 @@ def test_mail_goes_in_by_smtp_and_out_by_imap(up: Instance) -> None:
         imap.login(bob["address"], bob["password"])
         imap.select("INBOX", readonly=True)
         _, [found] = imap.search(None, "SUBJECT", "hello")
-        _, [(_, body), *_] = imap.fetch(found.split()[-1], "(BODY[])")
+        _, items = imap.fetch(found.split()[-1], "(BODY[])")
+    [body] = [item[1] for item in items if isinstance(item, tuple)]
     assert body.endswith(text.encode())
 
 
@@ -118,7 +119,8 @@ def test_the_api_wants_the_token(up: Instance) -> None:
     url = up.ready["http"]["url"]
     assert get(url + "/api/v1/version")[0] == 401
     assert get(url + "/api/v1/version", "mr_" + "A" * 43)[0] == 401
-    assert json.loads(get(url + "/api/v1/domains", up.ready["admin_token"])[1])[0]["name"] == "example.test"
+    domains = json.loads(get(url + "/api/v1/domains", up.ready["admin_token"])[1])
+    assert "example.test" in [domain["name"] for domain in domains]
     assert get(url + "/health")[0] == 200
 
 
@@ -138,7 +140,6 @@ def test_a_port_in_use_is_named(up: Instance, tmp_path: Path) -> None:
 def test_domains_and_users_can_be_added_while_it_runs(up: Instance, tmp_path: Path) -> None:
     data = ("--data", str(up.data))
     assert run("domain", "add", "Example.ORG", *data).stdout == "added example.org\n"
-    assert "example.org" in run("domain", "list", *data).stdout.splitlines()
     password = tmp_path / "password"
     password.write_text("correct horse battery\n")
     run("user", "add", "ann@example.org", "--password-file", str(password), *data)
@@ -151,7 +152,6 @@ def test_domains_and_users_can_be_added_while_it_runs(up: Instance, tmp_path: Pa
     run("token", "delete", "monitoring", *data)
     assert get(up.ready["http"]["url"] + "/api/v1/version", token)[0] == 401
     assert "exists" in run("domain", "add", "example.org", *data, code=1).stderr
-    assert "ann@example.org" in run("user", "add", "ann@example.org", "--generate", *data, code=1).stderr
 
 
 def login(up: Instance, address: str, password: str) -> None:
@@ -181,8 +181,9 @@ def test_named_users_and_settings_of_the_data_directory(tmp_path: Path) -> None:
 
 
 def test_a_wrong_address_or_directory_is_named(tmp_path: Path) -> None:
-    done = run("up", "--data", str(tmp_path / "d"), "--port-base", "0", "--user", "not an address", code=1)
-    assert "mailraven: " in done.stderr
+    done = run("up", "--data", str(tmp_path / "d"), "--user", "not an address", "--domain", "-", code=2)
+    assert "mailraven: --user 'not an address': " in done.stderr
+    assert "mailraven: --domain '-': " in done.stderr
     (tmp_path / "file").write_text("")
     done = run("up", "--data", str(tmp_path / "file"), "--port-base", "0", code=1)
     assert f"data directory {tmp_path / 'file'}" in done.stderr

@@ -88,3 +88,57 @@ async def test_notifications_arrive_coalesced_and_none_marks_a_reconnect(databas
     assert await asyncio.wait_for(got.get(), 10) is None
     database.notifier.notify("letters", "d")
     assert await asyncio.wait_for(got.get(), 10) == "d"
+
+
+async def test_what_the_server_cannot_do_now_is_unavailable(database: Database) -> None:
+    async def too_slow() -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SET LOCAL statement_timeout = 20")
+            await connection.execute("SELECT pg_sleep(5)")
+
+    async def lock_not_free() -> None:
+        async with database.transaction() as one, database.transaction() as other:
+            await one.execute("SELECT pg_advisory_xact_lock(1)")
+            await other.execute("SET LOCAL lock_timeout = 20")
+            await other.execute("SELECT pg_advisory_xact_lock(1)")
+
+    async def raised(code: str) -> None:
+        async with database.acquire() as connection:
+            await connection.execute(f"DO $$ BEGIN RAISE 'x' USING ERRCODE = '{code}'; END $$")
+
+    # deadlock, serialization failure, disk full, out of memory, I/O error, cancelled by its operator
+    trouble = [raised(code) for code in ("40P01", "40001", "53100", "53200", "58030", "57014")]
+    for attempt in (too_slow(), lock_not_free(), *trouble):
+        with pytest.raises(DatabaseUnavailable):
+            await attempt
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await raised("23505")
+
+
+async def test_a_callback_that_fails_makes_nobody_deaf(database: Database) -> None:
+    got: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def fails(payload: str | None) -> None:
+        raise ValueError(payload)
+
+    database.listener.subscribe("letters", fails)
+    database.listener.subscribe("letters", got.put_nowait)
+    await database.listener.start()
+    assert await asyncio.wait_for(got.get(), 10) is None
+    database.notifier.notify("letters", "a")
+    assert await asyncio.wait_for(got.get(), 10) == "a"
+
+
+async def test_a_pool_whose_borrowers_are_cancelled_keeps_its_connections(database: Database) -> None:
+    async def borrow(number: int) -> None:
+        async with database.transaction() as connection:
+            await connection.execute("SELECT pg_sleep($1::float8)", number % 7 / 1000)
+
+    for turn in range(30):
+        tasks = [asyncio.create_task(borrow(number)) for number in range(8)]
+        await asyncio.sleep(turn % 6 / 1000)
+        for task in tasks[turn % 3 :: 2]:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(10), database.acquire() as _, database.acquire() as _, database.acquire() as last:
+        assert await last.fetchval("SELECT 1") == 1

@@ -181,3 +181,21 @@ async def test_sessions_of_a_suspended_account_end(start_imap, limits):
         await imap.directory.set_suspended("jane@example.org", True)
         assert (await client.closed()).startswith(b"* BYE")
         await stranger.ok("NOOP")
+
+
+async def test_client_that_sends_and_does_not_read_is_not_listened_to(imap):
+    async with await imap.login() as client:
+        client._writer.transport.pause_reading()
+        connection = next(iter(imap.server.connections))
+        refused = b"x APPEND INBOX {999999999}\r\n" * 1000
+        sent = 0
+        while not connection._reading_paused:
+            client._writer.write(refused)
+            sent += 1000
+            await asyncio.sleep(0)
+        assert connection._transport.get_write_buffer_size() < 1_000_000
+        assert connection._receiver.buffered < 1_000_000
+        client._writer.transport.resume_reading()
+        for _ in range(sent):
+            assert (await client.line()).startswith(b"x NO [TOOBIG]")
+        await client.ok("NOOP")

@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+from mailraven.telemetry import metrics
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -21,6 +23,7 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 )
+_OPERATIONS = ("/livez", "/readyz", "/health", "/metrics")
 _log = structlog.get_logger(component="http")
 PROBLEM = (
     b'{"type":"about:blank","title":"Internal Server Error","status":500,'
@@ -40,12 +43,14 @@ class Hardened:
             return
         request_id = secrets.token_hex(8)
         started = finished = False
+        status = 500
 
         async def send_hardened(message: Message) -> None:
-            nonlocal started, finished
+            nonlocal started, finished, status
             finished = message["type"] == "http.response.body" and not message.get("more_body", False)
             if message["type"] == "http.response.start":
                 started = True
+                status = message["status"]
                 own = {name for name, _ in message.get("headers", ())}
                 extra = [header for header in SECURITY_HEADERS if header[0] not in own]
                 message["headers"] = [
@@ -64,6 +69,15 @@ class Hardened:
                     await respond(send_hardened, 500, PROBLEM, b"application/problem+json")
                 elif not finished:
                     raise  # half an answer: the connection has to end
+            finally:
+                metrics.HTTP_REQUESTS.labels(_route(scope), str(status)).inc()
+
+
+def _route(scope: Scope) -> str:
+    """The route's pattern: a path is what a client chose."""
+    if scope["path"] in _OPERATIONS:
+        return str(scope["path"])
+    return str(getattr(scope.get("route"), "path", "other"))
 
 
 async def respond(send: Send, status: int, body: bytes, content_type: bytes, *, head: bool = False) -> None:

@@ -102,8 +102,10 @@ class HealthMonitor:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            began = self._clock()
             await self.check_due()
-            await asyncio.sleep(self._config.interval)
+            # From start to start: checks that time out must not stretch the way to "not ready".
+            await asyncio.sleep(max(0.0, began + self._config.interval - self._clock()))
 
     async def check_due(self, *, on_demand: bool = False) -> None:
         """Runs the checks whose time has come, side by side."""

@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from mailraven.adminapi.headers import AsgiApp, Hardened
+from mailraven.adminapi.protocol import REQUEST_SECONDS, BoundedH11Protocol
 
 _log = structlog.get_logger(component="http")
 
@@ -24,15 +25,17 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One application on some listeners."""
 
-    def __init__(self, app: AsgiApp, *, keep_alive: int = 15) -> None:
+    def __init__(self, app: AsgiApp, *, keep_alive: int = 15, request_seconds: float = REQUEST_SECONDS) -> None:
+        protocol = type("_Protocol", (BoundedH11Protocol,), {"request_seconds": request_seconds})
         self._config = uvicorn.Config(
             Hardened(app),
             lifespan="off",
             interface="asgi3",
             loop="none",
-            http="h11",
+            http=protocol,
             ws="none",
             log_config=None,
+            log_level="warning",
             access_log=False,
             server_header=False,
             proxy_headers=False,

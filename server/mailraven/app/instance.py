@@ -1,6 +1,7 @@
 """`mailraven up`, second part: Postgres, first start, workers under a supervisor."""
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import gc
@@ -25,8 +26,9 @@ from mailraven.app.sockets import Endpoint, Reservation, reserve
 from mailraven.app.supervisor import Plan, Supervisor
 from mailraven.app.up import LOOPBACK, UpOptions
 from mailraven.app.worker import run_worker
-from mailraven.config import Config
+from mailraven.config import Config, ConfigError
 from mailraven.db import EmbeddedPostgres, EmbeddedPostgresError
+from mailraven.directory import AddressError, normalize_domain, parse_address
 from mailraven.telemetry.multiprocess import WorkerSlot
 
 
@@ -45,6 +47,7 @@ def run(
     options: UpOptions, config: Config, data: DataDirectory, slot: WorkerSlot, show: Callable[[Running], None]
 ) -> int:
     """The exit code. Raises StartError or ConfigError."""
+    _check_names(options)
     if options.ready_file is not None:
         options.ready_file.unlink(missing_ok=True)
     reservation = reserve(config.listeners, LISTENERS)
@@ -73,6 +76,22 @@ def run(
         reservation.close()
         if postgres is not None:
             postgres.stop()
+
+
+def _check_names(options: UpOptions) -> None:
+    """Before anything is made."""
+    problems = []
+    for option, names, check in (
+        ("--user", options.users, parse_address),
+        ("--domain", [options.domain] if options.domain is not None else [], normalize_domain),
+    ):
+        for name in names:
+            try:
+                check(name)
+            except AddressError as error:
+                problems.append(f"{option} {name!r}: {error}")
+    if problems:
+        raise ConfigError(problems)
 
 
 def _start_postgres(config: Config, data: DataDirectory) -> EmbeddedPostgres | None:
@@ -132,7 +151,8 @@ def _work(config: Config, reservation: Reservation) -> Callable[[WorkerLink], in
 
 
 def _announce(options: UpOptions, running: Running, show: Callable[[Running], None]) -> None:
+    with contextlib.suppress(OSError):  # nobody reads the summary
+        show(running)
     if options.ready_file is not None:
         content = ready_file.describe(running.endpoints, running.prepared, running.ca_file)
         ready_file.write(options.ready_file, content)
-    show(running)

@@ -24,7 +24,11 @@ def up(
         list[str] | None, option(metavar="ADDRESS", help="Add a user; repeatable. [first start: alice and bob]")
     ] = None,
     ready_file: Annotated[
-        Path | None, option(metavar="PATH", help="When all accept, write addresses and credentials here as JSON.")
+        Path | None,
+        option(
+            metavar="PATH",
+            help="When all accept, write addresses and credentials here as JSON; new users' passwords only.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary (and so no passwords).")] = False,
     config: ConfigFiles = None,

@@ -64,7 +64,7 @@ class Listener:
             try:
                 await self._listen_until_broken()
                 failures = 0
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the process must not go deaf
                 _log.warning("listener lost its connection", error=type(error).__name__)
             self._connected.clear()
             await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
@@ -80,7 +80,7 @@ class Listener:
             self._connected.set()
             for callbacks in self._callbacks.values():
                 for callback in list(callbacks):
-                    callback(None)
+                    _call(callback, None)
             while not closed.is_set():
                 # A connection that a firewall forgot says nothing: probe it.
                 with contextlib.suppress(TimeoutError):
@@ -92,4 +92,12 @@ class Listener:
 
     def _received(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
         for callback in list(self._callbacks.get(channel, ())):
-            callback(str(payload))
+            _call(callback, str(payload))
+
+
+def _call(callback: Callback, payload: str | None) -> None:
+    """A callback that fails hurts no other one: a channel is open to whoever may connect to the database."""
+    try:
+        callback(payload)
+    except Exception:  # noqa: BLE001
+        _log.exception("a notification could not be used", payload=payload)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from typing import Any
 
-import asyncpg
 import structlog
 
 _log = structlog.get_logger(component="db")
@@ -49,7 +48,7 @@ class Notifier:
                         [text for _, text in pairs],
                         timeout=5,
                     )
-            except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except Exception as error:  # noqa: BLE001 - the next ones must still go out
                 _log.warning("notification lost", error=type(error).__name__)
             await asyncio.sleep(_PAUSE_SECONDS)
 

@@ -25,11 +25,14 @@ _AWAY = (
     OSError,
     asyncio.TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,  # shutting down, starting, statement_timeout, cancelled by its operator
+    asyncpg.InsufficientResourcesError,  # disk, memory, connections
+    asyncpg.PostgresSystemError,  # an error of the server's disk
+    asyncpg.TransactionRollbackError,  # deadlock, serialization failure: rolled back whole, may be tried again
+    asyncpg.LockNotAvailableError,  # lock_timeout
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
     asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
     asyncpg.InternalClientError,
 )
@@ -77,10 +80,10 @@ class Database:
                 max_inactive_connection_lifetime=0,
                 server_settings=settings,
             )
-        except _AWAY as error:
-            raise DatabaseUnavailable(f"database does not answer: {type(error).__name__}") from error
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise DatabaseUnavailable(f"database refuses the connection: {error}") from error
+        except _AWAY as error:
+            raise DatabaseUnavailable(f"database does not answer: {type(error).__name__}") from error
         listener = Listener(dsn, settings)
         return cls(pool, listener, Notifier(pool))
 

@@ -1,4 +1,4 @@
-"""One TCP connection: bytes in, commands one at a time, responses out. Only this module writes to a client.
+"""One TCP connection: bytes in, commands one at a time, responses out. Only this and channel.py write to a client.
 
 No task and no buffer while the client is silent: a task lives as long as its command.
 """
@@ -16,11 +16,12 @@ from mailraven.imap import Invalid, Line, NeedLiteral, NeedMore, Received, Recei
 from mailraven.imap.response import Condition, Status
 from mailraven.imapd import dispatch, updates
 from mailraven.imapd.capability import capabilities
+from mailraven.imapd.channel import Channel
+from mailraven.imapd.counting import count, took
 from mailraven.imapd.outcome import CommandRefused, Outcome, Then, bad, no
 from mailraven.imapd.services import Services
 from mailraven.imapd.session import Session
 from mailraven.imapd.state import Logout, NotAuthenticated, Selected
-from mailraven.imapd.table import COMMANDS
 from mailraven.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -29,50 +30,41 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(component="imapd")
 
 _CLOSING_SECONDS = 5.0  # for a last line to leave
+_AHEAD_SECONDS = 5.0
+_IN_A_ROW = 16  # pipelined commands before other connections have their turn
 _GOING_DOWN = "The server is going down, try again in a moment"
 
 
-class Connection(asyncio.Protocol):
+class Connection(Channel):
     """The protocol of a client's transport; owns its Session."""
 
     __slots__ = (
         "_bad_commands",
-        "_blocked",
-        "_closing_since",
         "_half_closed",
         "_heard",
         "_idle_tag",
         "_last_command",
         "_line_wanted",
-        "_loop",
-        "_lost",
-        "_paused",
         "_receiver",
         "_secure",
         "_server",
         "_services",
         "_shut_down",
         "_task",
-        "_transport",
         "session",
     )
 
     def __init__(self, server: ImapServer, services: Services, *, secure: bool) -> None:
+        super().__init__()
         self._server = server
         self._services = services
         self._secure = secure
-        self._loop = asyncio.get_running_loop()
         self._receiver = Receiver(services.limits.before_login)
-        self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._blocked: asyncio.Future[None] | None = None  # the client does not read
         self._line_wanted: asyncio.Future[None] | None = None  # a handler waits for a line
         self._idle_tag: str | None = None
         self._shut_down: Status | None = None  # to say when the command is done
-        self._closing_since = 0.0
         self._half_closed = False
-        self._lost = False
-        self._paused = False
         self._bad_commands = 0
         self._heard = self._last_command = self._loop.time()
         self.session = Session(services, self._ask, "", secure=secure)
@@ -126,16 +118,15 @@ class Connection(asyncio.Protocol):
             self._end_session()
 
     def pause_writing(self) -> None:
-        if self._blocked is None:
-            self._blocked = self._loop.create_future()
-            self._heard = self._loop.time()
+        super().pause_writing()
+        self._heard = self._loop.time()
 
     def resume_writing(self) -> None:
-        blocked, self._blocked = self._blocked, None
-        if blocked is not None and not blocked.done():
-            blocked.set_result(None)
+        super().resume_writing()
         if self._idle_tag is not None:
             self._mailbox_changed()
+        if self._task is None:
+            self._proceed()
 
     # -- called by the server ----------------------------------------------------------------------------------
 
@@ -156,6 +147,12 @@ class Connection(asyncio.Protocol):
             return silent > limits.stalled_timeout
         return silent > limits.idle_timeout
 
+    def forget_ahead(self, now: float) -> None:
+        """A client that has stopped fetching one message after the other is not waited for."""
+        state = self.session.state
+        if self._task is None and isinstance(state, Selected) and now - self._heard > _AHEAD_SECONDS:
+            state.ahead = None
+
     def time_out(self) -> None:
         """End it."""
         if self._closing_since or self._blocked is not None:
@@ -171,35 +168,39 @@ class Connection(asyncio.Protocol):
         else:
             self._say_bye(status)
 
-    def abort(self) -> None:
-        """Cut the connection."""
-        if self._transport is not None:
-            self._transport.abort()
-
     # -- input -------------------------------------------------------------------------------------------------
 
     def _proceed(self) -> None:
-        """Take what has come, up to the next command that is complete; that one gets a task."""
-        while not self._closing_since and self._task is None:
+        """Take what has come; a complete command gets a task."""
+        received = self._next_command()
+        if received is not None:
+            self._task = self._loop.create_task(self._run(received))
+        elif self._blocked is not None:
+            self._pause_reading()  # who does not read is not listened to, either
+        elif not self._closing_since:
+            self._resume_reading()
+            if self._half_closed:
+                self._close()
+
+    def _next_command(self) -> Received | None:
+        """The next complete command; everything before it is answered here. None: more must come."""
+        while not self._closing_since and self._blocked is None:
             if self._idle_tag is not None:
                 line = self._receiver.next_line()
                 if isinstance(line, NeedMore):
-                    break
+                    return None
                 self._end_idling(line)
                 continue
             match self._receiver.next():
                 case NeedMore():
-                    break
+                    return None
                 case NeedLiteral() as announced:
                     self._answer_literal(announced)
                 case Invalid() as invalid:
                     self._answer_invalid(invalid)
                 case Received() as received:
-                    self._task = self._loop.create_task(self._run(received))
-        if self._task is None and not self._closing_since:
-            self._resume_reading()
-            if self._half_closed:
-                self._close()
+                    return received
+        return None
 
     def _room(self) -> int:
         """Octets that may wait for the command in progress."""
@@ -232,7 +233,7 @@ class Connection(asyncio.Protocol):
         outcome = bad(_sentence(invalid.text))
         if invalid.tag is None:
             self._write(outcome.status.untagged())
-            self._count(None, outcome)
+            self._count("", outcome)
         else:
             self._finish(invalid.tag, "", outcome)
 
@@ -255,8 +256,20 @@ class Connection(asyncio.Protocol):
     # -- one command -------------------------------------------------------------------------------------------
 
     async def _run(self, received: Received) -> None:
+        """The command, and those that have come already behind it."""
         try:
             await self._execute(received)
+            done = 1
+            while not self._lost and self._shut_down is None:
+                following = self._next_command()
+                if following is None:
+                    break
+                if done % _IN_A_ROW == 0:
+                    await asyncio.sleep(0)  # others have their turn
+                    if self._reading_paused and self._receiver.buffered <= self._room():
+                        self._resume_reading()
+                await self._execute(following)
+                done += 1
         except ConnectionResetError:
             self._close()
         except Exception as error:  # noqa: BLE001 - a bug here must not leave a connection hanging
@@ -282,9 +295,8 @@ class Connection(asyncio.Protocol):
         self._write(await dispatch.news(self.session, received.name))
         self._finish(received.tag, received.name, outcome)
         self._last_command = self._heard = self._loop.time()
-        metrics.IMAP_COMMAND_SECONDS.labels(_label(received.name)).observe(self._last_command - started)
-        if self._blocked is not None:
-            await self._blocked
+        took(received.name, self._last_command - started)
+        await self._drain()
         if outcome.then is Then.START_TLS:
             await self._start_tls()
         elif outcome.then is Then.CLOSE:
@@ -296,8 +308,7 @@ class Connection(asyncio.Protocol):
             async with aclosing(stream) as chunks:
                 async for chunk in chunks:
                     self._write(chunk)
-                    if self._blocked is not None:
-                        await self._blocked
+                    await self._drain()
                     if self._lost:
                         break
         except ConnectionResetError:
@@ -316,9 +327,9 @@ class Connection(asyncio.Protocol):
         if isinstance(state, Selected) and state.view.gone:
             self._say_bye(response.bye("The selected mailbox was deleted"))
 
-    def _count(self, name: str | None, outcome: Outcome) -> None:
+    def _count(self, name: str, outcome: Outcome) -> None:
         condition = outcome.status.condition
-        metrics.IMAP_COMMANDS.labels(_label(name), condition.value.lower()).inc()
+        count(name, condition)
         if condition is not Condition.BAD:
             self._bad_commands = 0
             return
@@ -394,32 +405,6 @@ class Connection(asyncio.Protocol):
         else:
             self._finish(tag, "IDLE", bad("Expected DONE"))
 
-    # -- output ------------------------------------------------------------------------------------------------
-
-    def _write(self, data: bytes) -> None:
-        if data and self._transport is not None and not self._closing_since:
-            self._transport.write(data)
-
-    def _say_bye(self, status: Status) -> None:
-        self._write(status.untagged())
-        self._close()
-
-    def _close(self) -> None:
-        if not self._closing_since:
-            self._closing_since = self._loop.time()
-            if self._transport is not None:
-                self._transport.close()
-
-    def _pause_reading(self) -> None:
-        if self._transport is not None and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def _resume_reading(self) -> None:
-        if self._transport is not None and self._paused:
-            self._paused = False
-            self._transport.resume_reading()
-
     # -- the end -----------------------------------------------------------------------------------------------
 
     def _end_session(self) -> None:
@@ -436,11 +421,6 @@ class Connection(asyncio.Protocol):
         if not isinstance(self.session.state, NotAuthenticated):
             _log.info("session closed", session=self.session.id)
         self.session.state = Logout()
-
-
-def _label(name: str | None) -> str:
-    """Only names of the table become labels."""
-    return name.lower().replace(" ", "_") if name is not None and name in COMMANDS else "unknown"
 
 
 def _sentence(text: str) -> str:

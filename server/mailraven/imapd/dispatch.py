@@ -15,6 +15,8 @@ from mailraven.mailstore import Unavailable
 
 _log = structlog.get_logger(component="imapd")
 
+_READING = ("FETCH", "UID FETCH")
+
 
 def refusal(session: Session, name: str) -> Outcome | None:
     """Why the command cannot be given now; None: it can. Asked before a literal is read, too."""
@@ -35,9 +37,13 @@ async def perform(session: Session, received: Received) -> Outcome:
     refused = refusal(session, received.name)
     if refused is not None:
         return refused
+    if isinstance(session.state, Selected) and received.name not in _READING:
+        session.state.ahead = None
     try:
         arguments = GRAMMAR[received.name](received.lexer())
         return await COMMANDS[received.name].run(session, arguments)
+    except ConnectionResetError:  # the client has gone while the command waited for it
+        raise
     except Exception as error:  # noqa: BLE001 - the boundary of a command
         return failure(session, received.name, error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from mailraven.imapd.read_ahead import one_ahead
@@ -21,23 +21,27 @@ _HEADER = 64 * 1024
 """Where the header of a large message is looked for first."""
 
 
-async def read_octets(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncGenerator[Octets, None]:
-    """For each message, in order, the octets of each wanted section."""
+async def read_octets(
+    mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted, held: Mapping[BodyRef, bytes]
+) -> AsyncGenerator[Octets, None]:
+    """For each message, in order, the octets of each wanted section. `held`: whole messages read already."""
     small: list[BodyRef] = []
     for ref in refs:
-        if ref.size < _LARGE:
+        if ref.size < _LARGE and ref not in held:
             small.append(ref)
             continue
         async for octets in _of_small(mailstore, small, wanted):
             yield octets
         small = []
-        yield await _of_large(mailstore, ref, wanted)
+        yield _sections(held[ref], wanted) if ref in held else await _of_large(mailstore, ref, wanted)
     async for octets in _of_small(mailstore, small, wanted):
         yield octets
 
 
 async def _of_small(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wanted) -> AsyncGenerator[Octets, None]:
-    if not refs:
+    if len(refs) < 2:
+        for ref in refs:
+            yield _sections(await mailstore.read(ref), wanted)
         return
     async with aclosing(one_ahead(mailstore.read_many(refs, _BUDGET))) as chunks:
         async for raws in chunks:

@@ -139,6 +139,8 @@ class ImapServer:
             for connection in list(self.connections):
                 if connection.is_overdue(now):
                     connection.time_out()
+                else:
+                    connection.forget_ahead(now)
 
     async def _watch_accounts(self) -> None:
         """End the sessions of accounts that were suspended or deleted, within a minute."""

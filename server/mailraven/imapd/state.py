@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mailraven.directory import Identity
 from mailraven.imapd.outcome import no
+from mailraven.imapd.sequential import Ahead
 from mailraven.mailstore import MailboxView, Snapshot
 
 
@@ -37,6 +38,8 @@ class Selected:
     """UIDNEXT as it was at SELECT: what came later has not been claimed as \\Recent."""
     keywords: int
     """How many of the view's keywords FLAGS has announced."""
+    ahead: Ahead | None = None
+    """Messages read along for a client that fetches one after the other."""
 
     @property
     def account(self) -> int:

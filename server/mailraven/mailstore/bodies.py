@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from mailraven.blobs import BlobMissing, BlobStore, BlobUnavailable
-from mailraven.db import Database, DatabaseUnavailable
+from mailraven.db import Connection, Database, DatabaseUnavailable
 from mailraven.mailstore.errors import Unavailable
 from mailraven.mailstore.model import BodyRef
 
@@ -50,19 +50,21 @@ class BodyStore:
         self._ids: list[int] = []
         self._id_lock = asyncio.Lock()
 
-    async def place(self, account: int, raw: bytes) -> StoredBody:
+    async def place(self, account: int, raw: bytes, connection: Connection | None = None) -> StoredBody:
         """Choose the location; a large body is durable in the blob store on return. The row comes with the message.
+
+        Who holds a connection passes it.
 
         Raises:
             Unavailable: the blob store or the database is away.
         """
-        body_id = self._ids.pop() if self._ids else await self._next_id()
+        body_id = self._ids.pop() if self._ids else await self._next_id(connection)
         if len(raw) <= self._inline_max:
             return StoredBody(account, body_id, len(raw), hashlib.sha256(raw).digest(), raw, None)
         hashed = hashlib.sha256(raw) if len(raw) <= _HASH_ON_LOOP else await asyncio.to_thread(hashlib.sha256, raw)
         digest = hashed.digest()
         name = uuid.uuid4().hex
-        key = f"{name[:2]}/{name[2:4]}/{name}"
+        key = f"{name[:2]}/{name}"  # 256 directories: their fsync is paid once
         try:
             await self._blobs.put(key, raw)
         except BlobUnavailable as error:
@@ -146,13 +148,19 @@ class BodyStore:
         except BlobUnavailable as error:
             raise Unavailable(f"blob store: {error}") from error
 
-    async def _next_id(self) -> int:
+    async def _next_id(self, connection: Connection | None) -> int:
+        if connection is not None:
+            return await self._take_block(connection)
         async with self._id_lock:
-            if not self._ids:
-                try:
-                    async with self._database.acquire() as connection:
-                        first = await connection.fetchval("SELECT nextval('body_id_seq')")
-                except DatabaseUnavailable as error:
-                    raise Unavailable(str(error)) from error
-                self._ids = list(range(first + _ID_BLOCK - 1, first - 1, -1))
-            return self._ids.pop()
+            if self._ids:
+                return self._ids.pop()
+            try:
+                async with self._database.acquire() as borrowed:
+                    return await self._take_block(borrowed)
+            except DatabaseUnavailable as error:
+                raise Unavailable(str(error)) from error
+
+    async def _take_block(self, connection: Connection) -> int:
+        first: int = await connection.fetchval("SELECT nextval('body_id_seq')")
+        self._ids += range(first + _ID_BLOCK - 1, first, -1)
+        return first

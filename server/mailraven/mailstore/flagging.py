@@ -12,26 +12,36 @@ from mailraven.mailstore.model import Stored
 
 Operation = Literal["add", "remove", "replace"]
 
-# $5 is kept of the old flags, $6 is set: add keeps all, remove keeps all but the mask, replace keeps nothing.
+# $4 is kept of the old flags, $5 is set: add keeps all, remove keeps all but the mask, replace keeps nothing.
+# By ctid: nobody else changes these rows under the mailbox's lock, and there is one way only to go from one to the
+# other. By UID, Postgres reads all of `wanted` for each row while a mailbox is not in its statistics yet (40 s for
+# 20,000 of 60,000).
 _UPDATE = """
-WITH wanted AS (
-    SELECT uid, flags, modseq, (flags & $5::bigint) | $6::bigint AS new FROM message_flags
-    WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $7 AND $8 AND ($3::bigint[] IS NULL OR uid = ANY($3))
+WITH wanted AS MATERIALIZED (
+    SELECT f.ctid AS place, uid, flags, modseq, (flags & $4::bigint) | $5::bigint AS new FROM {rows} AS f
 ), changed AS (
-    UPDATE message_flags f SET flags = w.new, modseq = $4
+    UPDATE message_flags f SET flags = w.new, modseq = $3
     FROM wanted w
-    WHERE f.account_id = $1 AND f.mailbox_id = $2 AND f.uid = w.uid AND w.flags <> w.new AND w.modseq <= $9
+    WHERE f.ctid = w.place AND w.flags <> w.new AND w.modseq <= $6
     RETURNING f.uid, w.flags AS old, f.flags AS new
 ), box AS (
-    UPDATE mailbox b SET modseq = $4, unseen = b.unseen + t.unseen, deleted = b.deleted + t.deleted
+    UPDATE mailbox b SET modseq = $3, unseen = b.unseen + t.unseen, deleted = b.deleted + t.deleted
     FROM (SELECT coalesce(sum((old & 1) - (new & 1)), 0) AS unseen,
                  coalesce(sum((new & 8) - (old & 8)), 0) / 8 AS deleted, count(*) AS n FROM changed) AS t
     WHERE account_id = $1 AND id = $2 AND t.n > 0
 )
 SELECT uid, new, false AS failed FROM changed
-UNION ALL SELECT uid, flags, true FROM wanted WHERE modseq > $9
+UNION ALL SELECT uid, flags, true FROM wanted WHERE modseq > $6
 ORDER BY uid
 """
+_UPDATE_RANGE = _UPDATE.format(
+    rows="(SELECT ctid, * FROM message_flags WHERE account_id = $1 AND mailbox_id = $2 AND uid BETWEEN $7 AND $8)"
+)
+# A look-up for each: `uid = ANY($7)` may become a filter that reads the list to its end for each row.
+_UPDATE_LIST = _UPDATE.format(
+    rows="""(SELECT one.* FROM unnest($7::bigint[]) AS listed(uid), LATERAL (SELECT ctid, * FROM message_flags
+        WHERE account_id = $1 AND mailbox_id = $2 AND uid = listed.uid OFFSET 0) AS one)"""
+)
 _ANY_MODSEQ = (1 << 63) - 1
 
 
@@ -58,20 +68,11 @@ async def store(
         keep = {"add": -1, "remove": ~mask, "replace": 0}[operation]
         modseq = box.modseq + 1
         limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
-        # A dense list is read as a range; what is in the range and not in the list is sorted out by ANY.
-        whole = uids[-1] - uids[0] + 1 == len(uids)
-        rows = await connection.fetch(
-            _UPDATE,
-            account,
-            mailbox,
-            None if whole else list(uids),
-            modseq,
-            keep,
-            0 if operation == "remove" else mask,
-            uids[0],
-            uids[-1],
-            limit,
-        )
+        values = (account, mailbox, modseq, keep, 0 if operation == "remove" else mask, limit)
+        if uids[-1] - uids[0] + 1 == len(uids):
+            rows = await connection.fetch(_UPDATE_RANGE, *values, uids[0], uids[-1])
+        else:
+            rows = await connection.fetch(_UPDATE_LIST, *values, list(uids))
         changed = {row["uid"]: row["new"] for row in rows if not row["failed"]}
         failed = [row["uid"] for row in rows if row["failed"]]
         if changed:

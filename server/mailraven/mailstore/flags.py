@@ -40,7 +40,10 @@ def find_keyword(keywords: Sequence[str], name: str) -> int | None:
 def mask_of(keywords: Sequence[str], names: Iterable[str]) -> tuple[int, list[str]]:
     """The mask of those `names` that the mailbox has, and the names it does not have yet."""
     mask, missing = 0, []
-    for name in dict.fromkeys(names):
+    distinct: dict[str, str] = {}
+    for name in names:
+        distinct.setdefault(name.lower(), name)
+    for name in distinct.values():
         index = find_keyword(keywords, name)
         if index is None:
             missing.append(name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -73,6 +74,8 @@ class _Entry:
 
     arrivals: list[Arrival]
     future: asyncio.Future[list[Committed]]
+    uncertain: bool = False
+    """An earlier try broke off and may have been committed."""
 
     @property
     def octets(self) -> int:
@@ -119,7 +122,8 @@ class Intake:
 
     async def deliver_on(self, connection: Connection, delivery: Delivery) -> Delivered:
         """The same inside a transaction of the caller, who calls `announce` after its commit."""
-        arrival = await self._prepare(delivery)
+        # Nothing here may borrow a second connection: with all of them in such hands none would ever come free.
+        arrival = await self._prepare(delivery, connection)
         results = await self._execute(connection, [arrival])
         self._check([arrival], results)
         return Delivered([row[:3] for row in results[0].rows], results[0].queue_id)
@@ -139,17 +143,17 @@ class Intake:
         if delivered.queue_id is not None:
             self._notify_queue()
 
-    async def _prepare(self, delivery: Delivery) -> Arrival:
+    async def _prepare(self, delivery: Delivery, connection: Connection | None = None) -> Arrival:
         account = delivery.recipients[0].account if delivery.recipients else delivery.submitter_account
         if account is None:
             raise ValueError("a delivery needs a local recipient or a submitter")
         summary = delivery.summary or await summary_of(delivery.raw)
-        body = await self._bodies.place(account, delivery.raw)
+        body = await self._bodies.place(account, delivery.raw, connection)
         now = datetime.now(UTC).replace(microsecond=0)
         targets = []
         for recipient in delivery.recipients:
             key = (recipient.account, recipient.mailbox)
-            mailbox = self._inboxes.get(key) or await self._find_mailbox(key)
+            mailbox = self._inboxes.get(key) or await self._find_mailbox(key, connection)
             targets.append(Target(recipient.account, mailbox, recipient.flags, recipient.prefix, now))
         outbound = None
         if delivery.remote:
@@ -166,10 +170,10 @@ class Intake:
             )
         return Arrival(body, summary, targets, outbound)
 
-    async def _find_mailbox(self, key: tuple[int, str]) -> int:
+    async def _find_mailbox(self, key: tuple[int, str], connection: Connection | None) -> int:
         try:
-            async with self._database.acquire() as connection:
-                found: int | None = await connection.fetchval(
+            async with nullcontext(connection) if connection else self._database.acquire() as borrowed:
+                found: int | None = await borrowed.fetchval(
                     "SELECT id FROM mailbox WHERE account_id = $1 AND name = $2", *key
                 )
         except DatabaseUnavailable as error:
@@ -184,16 +188,21 @@ class Intake:
     async def _run(self) -> None:
         while self._waiting:
             batch = self._take()
+            if not batch:
+                break
             metrics.INTAKE_BATCH.observe(len(batch))
             try:
                 await self._commit(batch)
             except BaseException:
-                for entry in batch:
+                for entry in batch + self._waiting:
                     _fail(entry, Unavailable("the process is stopping"))
+                self._waiting.clear()
                 raise
 
     def _take(self) -> list[_Entry]:
         octets = count = 0
+        # Who went away before the commit began has heard nothing: it is not stored.
+        self._waiting = [entry for entry in self._waiting if not entry.future.done()]
         for entry in self._waiting:
             octets += entry.octets
             if count == _BATCH_ITEMS or (octets > _BATCH_OCTETS and count):
@@ -204,12 +213,12 @@ class Intake:
 
     async def _commit(self, batch: list[_Entry]) -> None:
         try:
-            results = await self._commit_surely([arrival for entry in batch for arrival in entry.arrivals])
+            results = await self._commit_surely(batch)
         except DatabaseUnavailable as error:
             for entry in batch:
                 _fail(entry, Unavailable(str(error)))
             return
-        except asyncpg.PostgresError as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one message, the others get through
             if len(batch) > 1:
                 _log.warning("batch failed, retrying one by one", error=type(error).__name__, size=len(batch))
                 for entry in batch:
@@ -224,20 +233,21 @@ class Intake:
                 entry.future.set_result(results[first : first + len(entry.arrivals)])
             first += len(entry.arrivals)
 
-    async def _commit_surely(self, batch: list[Arrival]) -> list[Committed]:
+    async def _commit_surely(self, entries: list[_Entry]) -> list[Committed]:
         """Commit, or find out that it had been committed, across a break of the connection."""
-        uncertain = False
+        batch = [arrival for entry in entries for arrival in entry.arrivals]
         for delay in (*_RETRY_SECONDS, None):
             try:
                 async with self._database.acquire() as connection:
                     try:
                         return await self._execute_and_publish(connection, batch)
                     except asyncpg.UniqueViolationError:
-                        if not uncertain:
+                        if not any(entry.uncertain for entry in entries):
                             raise
                         return await self._recover(connection, batch)
             except DatabaseUnavailable:
-                uncertain = True
+                for entry in entries:
+                    entry.uncertain = True
                 if delay is None:
                     raise
                 await asyncio.sleep(delay)
@@ -262,7 +272,11 @@ class Intake:
             entry_index, account, mailbox, uid, uidvalidity, modseq = row
             results[entry_index].rows.append((account, mailbox, uid, uidvalidity))
             boxes[account, mailbox] = modseq
-        outbound = [(index, entry.outbound) for index, entry in enumerate(batch) if entry.outbound is not None]
+        outbound = [
+            (index, entry.outbound)
+            for index, entry in enumerate(batch)
+            if entry.outbound is not None and (results[index].rows or not entry.targets)  # else all of it is refused
+        ]
         if outbound:
             ids = await enqueue(connection, [message for _, message in outbound])
             for (index, _), queue_id in zip(outbound, ids, strict=True):
@@ -276,15 +290,21 @@ class Intake:
         """The rows of a batch that an earlier try committed."""
         results = []
         for entry in batch:
-            rows = await connection.fetch(intake_sql.FIND, entry.body.account, entry.body.id)
+            found = [tuple(row) for row in await connection.fetch(intake_sql.FIND, entry.body.account, entry.body.id)]
+            rows = []  # one a target, in their order; a later COPY of the message has the same body
+            for target in entry.targets:
+                row = next((row for row in found if row[:2] == (target.account, target.mailbox)), None)
+                if row is not None:
+                    found.remove(row)
+                    rows.append(row)
             queue_id = await connection.fetchval(
                 "SELECT id FROM queue_message WHERE body_account_id = $1 AND body_id = $2",
                 entry.body.account,
                 entry.body.id,
             )
-            results.append(Committed([tuple(row) for row in rows], queue_id))
-            for row in rows:
-                self._published(row[0], row[1], 0)
+            results.append(Committed(rows, queue_id))
+            for account, mailbox, _uid, _validity in rows:
+                self._published(account, mailbox, 0)
         self._notify_queue()
         return results
 

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from mailraven.mailstore.intake import Arrival
 
 # Mailbox rows are locked in id order (no deadlocks between processes), UIDs and MODSEQ are given under that lock, and
-# each mailbox's counters are updated once however many messages it gets. Rows of a mailbox that is gone vanish: the
-# caller counts what comes back.
+# each mailbox's counters are updated once however many messages it gets. Rows of a mailbox that is gone vanish, and the
+# body with them if it has no other: the caller counts what comes back.
 INSERT = """
 WITH item AS (
     SELECT x.*, row_number() OVER (PARTITION BY account_id, mailbox_id ORDER BY ord) - 1 AS k
@@ -39,6 +39,8 @@ WITH item AS (
 ), new_body AS (
     INSERT INTO body (account_id, id, size, sha256, inline, object_key)
     SELECT account_id, id, size, sha256, inline, object_key FROM parsed
+    WHERE entry NOT IN (SELECT i.entry FROM item i) OR entry IN (
+        SELECT i.entry FROM item i JOIN box b ON b.account_id = i.account_id AND b.id = i.mailbox_id)
 ), new_message AS (
     INSERT INTO message (account_id, mailbox_id, uid, body_account_id, body_id, size, prefix, internal_date, sent_at,
                          sent_date, envelope, bodystructure, message_id, subject_text, from_text, to_text, cc_text,
@@ -60,7 +62,7 @@ ORDER BY i.ord
 FIND = """
 SELECT m.account_id, m.mailbox_id, m.uid, b.uidvalidity
 FROM message m JOIN mailbox b ON b.account_id = m.account_id AND b.id = m.mailbox_id
-WHERE m.body_account_id = $1 AND m.body_id = $2
+WHERE m.body_account_id = $1 AND m.body_id = $2 ORDER BY m.uid
 """
 
 

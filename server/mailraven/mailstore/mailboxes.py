@@ -36,7 +36,7 @@ def normalise(name: str) -> str:
     """
     name = unicodedata.normalize("NFC", name)
     first, slash, rest = name.partition(DELIMITER)
-    if first.upper() == "INBOX":
+    if first.isascii() and first.upper() == "INBOX":
         name = "INBOX" + slash + rest
     if not name:
         raise InvalidName("a mailbox name cannot be empty")
@@ -99,12 +99,23 @@ async def create(database: Database, account: int, name: str, special_use: str |
     name = normalise(name.rstrip(DELIMITER) if name != DELIMITER else name)
     levels = name.split(DELIMITER)
     async with database.transaction() as connection:
-        for depth in range(1, len(levels)):
-            parent = DELIMITER.join(levels[:depth])
-            if not await _exists(connection, account, parent):
-                await _insert(connection, account, parent, None)
+        await _lock_account(connection, account)
+        await _insert_parents(connection, account, levels)
         await _insert(connection, account, name, special_use)
     return await find(database, account, name)
+
+
+async def _lock_account(connection: Any, account: int) -> None:
+    """First of all locks of a transaction that makes or renames: what it finds of names stays true to its end."""
+    if await connection.fetchval("SELECT id FROM account WHERE id = $1 FOR NO KEY UPDATE", account) is None:
+        raise NoSuchMailbox("the account is gone")
+
+
+async def _insert_parents(connection: Any, account: int, levels: list[str]) -> None:
+    for depth in range(1, len(levels)):
+        parent = DELIMITER.join(levels[:depth])
+        if not await _exists(connection, account, parent):
+            await _insert(connection, account, parent, None)
 
 
 async def _exists(connection: Any, account: int, name: str) -> bool:
@@ -113,7 +124,7 @@ async def _exists(connection: Any, account: int, name: str) -> bool:
 
 
 async def _insert(connection: Any, account: int, name: str, special_use: str | None) -> int:
-    # The account's row gives the UIDVALIDITY, rising for ever, and serialises the count.
+    # The account's row, locked, gives the UIDVALIDITY, rising for ever, and serialises the count.
     uidvalidity = await connection.fetchval(
         "UPDATE account SET uidvalidity_next = greatest(uidvalidity_next + 1, extract(epoch FROM now())::bigint)"
         " WHERE id = $1 RETURNING uidvalidity_next",
@@ -180,15 +191,19 @@ async def rename(database: Database, account: int, old: str, new: str) -> list[t
     if new.startswith(old + DELIMITER):
         raise InvalidName("a mailbox cannot become its own child")
     async with database.transaction() as connection:
+        await _lock_account(connection, account)
         if await _exists(connection, account, new):
             raise MailboxExists("a mailbox of that name exists")
-        levels = new.split(DELIMITER)
-        for depth in range(1, len(levels)):
-            parent = DELIMITER.join(levels[:depth])
-            if not await _exists(connection, account, parent):
-                await _insert(connection, account, parent, None)
+        await _insert_parents(connection, account, new.split(DELIMITER))
         if old == "INBOX":
             return await _rename_inbox(connection, account, new)
+        # In id order, as every transaction locks mailboxes: an UPDATE goes by whatever index it likes.
+        await connection.execute(
+            "SELECT 1 FROM mailbox WHERE account_id = $1 AND (name = $2 OR starts_with(name, $2 || '/'))"
+            " ORDER BY id FOR UPDATE",
+            account,
+            old,
+        )
         try:
             # Not the UIDs but the name changes: UIDVALIDITY stays with the messages.
             renamed = await connection.fetch(
@@ -232,7 +247,8 @@ async def subscribe(database: Database, account: int, name: str, *, on: bool) ->
     async with database.acquire() as connection:
         if on:
             await connection.execute(
-                "INSERT INTO subscription (account_id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                "INSERT INTO subscription (account_id, name) SELECT id, $2 FROM account WHERE id = $1"
+                " ON CONFLICT DO NOTHING",
                 account,
                 name,
             )
@@ -257,13 +273,15 @@ async def claim_recent(database: Database, account: int, mailbox: int) -> int:
             raise NoSuchMailbox("the mailbox is gone")
         if row["recent_uid"] >= row["uidnext"]:
             return int(row["uidnext"])
-        first: int = await connection.fetchval(
+        first: int | None = await connection.fetchval(
             "UPDATE mailbox m SET recent_uid = m.uidnext FROM (SELECT account_id, id, recent_uid FROM mailbox"
             " WHERE account_id = $1 AND id = $2 FOR UPDATE) old"
             " WHERE m.account_id = old.account_id AND m.id = old.id RETURNING old.recent_uid",
             account,
             mailbox,
         )
+        if first is None:
+            raise NoSuchMailbox("the mailbox is gone")
         return first
 
 

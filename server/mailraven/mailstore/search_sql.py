@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asyncpg import Range
+
 from mailraven.mailstore import flags as flag_bits
 from mailraven.mailstore import program as p
 from mailraven.message import fold
@@ -22,10 +24,12 @@ _DATES = {
     "saved": "(m.saved_at AT TIME ZONE 'UTC')::date",
 }
 _COMPARE = {"before": "<", "on": "=", "since": ">="}
+_MAX_OCTETS = 2**63 - 1
+_MAX_SECONDS = 2**36  # two thousand years: Postgres' clock goes that far back
 
 
 class Condition:
-    """Compiles a program. `needs_text` tells whether body_text (alias t) must be filled and joined."""
+    """Compiles a program. Joins: body_text as t if `needs_text` (fill it first), message_flags f if `needs_flags`."""
 
     def __init__(self, sequence: Sequence[int], keywords: Sequence[str], first_parameter: int) -> None:
         self._sequence = sequence
@@ -33,12 +37,15 @@ class Condition:
         self._first = first_parameter
         self.parameters: list[Any] = []
         self.needs_text = False
+        self.needs_flags = False
 
     def compile(self, key: p.Key) -> str:
         """SQL over message m, message_flags f and body_text t."""
         return str(getattr(self, "_on_" + type(key).__name__.lower())(key))
 
     def _parameter(self, value: Any, kind: str) -> str:
+        if kind == "text":  # surrogates cannot be sent, and no text that is stored has one
+            value = value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
         self.parameters.append(value)
         return f"${self._first + len(self.parameters) - 1}::{kind}"
 
@@ -68,13 +75,17 @@ class Condition:
     def _ranges(self, ranges: Sequence[tuple[int, int]]) -> str:
         if not ranges:
             return "false"
-        lows = self._parameter([low for low, _ in ranges], "bigint[]")
-        highs = self._parameter([high for _, high in ranges], "bigint[]")
+        low = self._parameter(min(low for low, _ in ranges), "bigint")
+        high = self._parameter(max(high for _, high in ranges), "bigint")
+        whole = f"m.uid BETWEEN {low} AND {high}"
         if len(ranges) == 1:
-            return f"m.uid BETWEEN ({lows})[1] AND ({highs})[1]"
-        return f"EXISTS (SELECT 1 FROM unnest({lows}, {highs}) AS r(low, high) WHERE m.uid BETWEEN r.low AND r.high)"  # noqa: S608
+            return whole
+        # A multirange is searched by halving; a list of ranges would be read to its end for each message.
+        parts = self._parameter([Range(low, high, upper_inc=True) for low, high in ranges], "int8multirange")
+        return f"({whole} AND m.uid <@ {parts})"
 
     def _on_flag(self, key: p.Flag) -> str:
+        self.needs_flags = True
         mask = flag_bits.SYSTEM_FLAGS.get(key.name)
         if mask is None:
             mask, _ = flag_bits.mask_of(self._keywords, [key.name])
@@ -110,14 +121,16 @@ class Condition:
         return f"coalesce({column} {_COMPARE[key.op]} {self._parameter(key.day, 'date')}, false)"
 
     def _on_size(self, key: p.Size) -> str:
-        return f"m.size {'>' if key.op == 'larger' else '<'} {self._parameter(key.octets, 'bigint')}"
+        return f"m.size {'>' if key.op == 'larger' else '<'} {self._parameter(min(key.octets, _MAX_OCTETS), 'bigint')}"
 
     def _on_modseq(self, key: p.ModSeq) -> str:
+        self.needs_flags = True
         return f"f.modseq >= {self._parameter(key.value, 'bigint')}"
 
     def _on_within(self, key: p.Within) -> str:
         compare = "<=" if key.op == "older" else ">="
-        return f"m.internal_date {compare} now() - make_interval(secs => {self._parameter(key.seconds, 'float8')})"
+        seconds = self._parameter(min(key.seconds, _MAX_SECONDS), "float8")
+        return f"m.internal_date {compare} now() - make_interval(secs => {seconds})"
 
     def _on_emailid(self, key: p.EmailId) -> str:
         return f"m.body_id = {self._parameter(key.id, 'bigint')}"

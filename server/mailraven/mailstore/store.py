@@ -173,13 +173,13 @@ class Mailstore:
             )
         view = self._views.get(account, mailbox_id)
         if view is not None:
-            view.keywords[:] = known
+            view.learn(known)
             if stored.changed and view.highest_modseq == stored.modseq - 1:
                 rows = ((uid, mask, stored.modseq) for uid, mask in stored.changed.items())
                 view.change(stored.modseq, rows)
                 view.reach(stored.modseq)
         if stored.changed:
-            await self._committed(account, mailbox_id, stored.modseq)
+            await self._committed((account, mailbox_id, stored.modseq))
         return stored
 
     async def copy(
@@ -190,7 +190,7 @@ class Mailstore:
             name = mailboxes.normalise_existing(target_name)
             copied, target = await transfer.copy(self._database, account, mailbox_id, uids, target_account, name)
         if copied.target:
-            await self._committed(target_account, target, 0)
+            await self._committed((target_account, target, 0))
         return copied
 
     async def move(
@@ -201,8 +201,8 @@ class Mailstore:
             name = mailboxes.normalise_existing(target_name)
             moved = await transfer.move(self._database, account, mailbox_id, uids, target_account, name)
         if moved.copied.source:
-            await self._committed(target_account, moved.target_mailbox, 0)
-            await self._committed(account, mailbox_id, moved.source_modseq)
+            source = (account, mailbox_id, moved.source_modseq)
+            await self._committed((target_account, moved.target_mailbox, 0), source)
         return moved.copied
 
     async def expunge(self, account: int, mailbox_id: int, uids: Sequence[int] | None = None) -> list[int]:
@@ -210,13 +210,17 @@ class Mailstore:
         with _temporary():
             modseq, removed = await transfer.expunge(self._database, account, mailbox_id, uids)
         if removed:
-            await self._committed(account, mailbox_id, modseq)
+            await self._committed((account, mailbox_id, modseq))
         return removed
 
-    async def _committed(self, account: int, mailbox: int, modseq: int) -> None:
-        """The change is durable: this process' view shows it on return, the others hear of it soon."""
-        await self._refresh_open(account, mailbox, modseq)
-        self._views.touched(account, mailbox, modseq)
+    async def _committed(self, *changes: tuple[int, int, int]) -> None:
+        """(account, mailbox, modseq) are durable: this process' views show them on return, the others hear soon."""
+        try:
+            for change in changes:
+                await self._refresh_open(*change)
+        finally:  # also when whoever asked for it went away meanwhile
+            for change in changes:
+                self._views.touched(*change)
 
     async def _refresh_open(self, account: int, mailbox: int, modseq: int) -> None:
         view = self._views.get(account, mailbox)

@@ -14,8 +14,8 @@ from mailraven.mailstore.mailbox_rows import LockedMailbox
 from mailraven.mailstore.model import Copied
 
 _PICK = """
-SELECT f.uid, f.flags, m.size FROM message_flags f
-JOIN message m ON m.account_id = f.account_id AND m.mailbox_id = f.mailbox_id AND m.uid = f.uid
+SELECT f.uid, f.flags, m.size FROM message_flags f, LATERAL (
+    SELECT size FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid = f.uid OFFSET 0) AS m
 WHERE f.account_id = $1 AND f.mailbox_id = $2 AND f.uid BETWEEN $4 AND $5 AND f.uid = ANY($3::bigint[]) ORDER BY f.uid
 """
 
@@ -27,7 +27,8 @@ new_message AS (
                          bcc_text)
     SELECT $6, $7, p.target, m.body_account_id, m.body_id, m.size, m.prefix, m.internal_date, m.sent_at, m.sent_date,
            m.envelope, m.bodystructure, m.message_id, m.subject_text, m.from_text, m.to_text, m.cc_text, m.bcc_text
-    FROM pair p JOIN message m ON m.account_id = $1 AND m.mailbox_id = $2 AND m.uid = p.source
+    FROM pair p, LATERAL (
+        SELECT * FROM message WHERE account_id = $1 AND mailbox_id = $2 AND uid = p.source OFFSET 0) AS m
 )
 INSERT INTO message_flags (account_id, mailbox_id, uid, flags, modseq)
 SELECT $6, $7, target, flags, $8 FROM pair
@@ -93,13 +94,12 @@ async def expunge(database: Database, account: int, mailbox: int, uids: Sequence
     async with database.transaction() as connection:
         box = await mailbox_rows.lock(connection, account, mailbox)
         rows = await connection.fetch(
-            "SELECT uid FROM message_flags WHERE account_id = $1 AND mailbox_id = $2 AND flags & 8 <> 0"
-            " AND ($3::bigint[] IS NULL OR uid = ANY($3)) ORDER BY uid",
+            "SELECT uid FROM message_flags WHERE account_id = $1 AND mailbox_id = $2 AND flags & 8 <> 0 ORDER BY uid",
             account,
             mailbox,
-            None if uids is None else list(uids),
         )
-        doomed = [row["uid"] for row in rows]
+        chosen = None if uids is None else set(uids)
+        doomed = [row["uid"] for row in rows if chosen is None or row["uid"] in chosen]
         if not doomed:
             return box.modseq, []
         return await remove_rows(connection, box, doomed)

@@ -200,6 +200,11 @@ class MailboxView:
         self._modseqs = array("q", [self._modseqs[index] for index in keep])
         self._record(_Change(modseq, ()))
 
+    def learn(self, keywords: Sequence[str]) -> None:
+        """The mailbox's keywords as some statement saw them: they only grow, so a shorter list is an older one."""
+        if len(keywords) > len(self.keywords):
+            self.keywords[:] = keywords
+
     def reach(self, modseq: int) -> None:
         """Everything up to this MODSEQ has been applied: tell the waiters."""
         if modseq > self.highest_modseq:

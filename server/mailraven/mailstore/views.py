@@ -55,7 +55,7 @@ class Views:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._views: dict[tuple[int, int], MailboxView] = {}
-        self._released: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._released: OrderedDict[tuple[int, int], int] = OrderedDict()  # and how many messages it counts for
         self._released_messages = 0
         self._locks: dict[tuple[int, int], asyncio.Lock] = {}
         self._stale: dict[tuple[int, int], None] = {}
@@ -72,17 +72,11 @@ class Views:
                 if view is None or view.gone:
                     view = await self._load(account, mailbox)
                     self._views[key] = view
+                    view.users += 1
                 else:
-                    await self._refresh(view)
+                    await self._reopen(view)
             except DatabaseUnavailable as error:
                 raise Unavailable(str(error)) from error
-            if view.gone:
-                self._views.pop(key, None)
-                raise NoSuchMailbox("the mailbox is gone")
-            if key in self._released:
-                del self._released[key]
-                self._released_messages -= len(view)
-            view.users += 1
         if self._poller is None or self._poller.done():
             self._poller = asyncio.create_task(self._poll(), name="mailstore-poll")
         return view
@@ -96,11 +90,11 @@ class Views:
         if view.gone:
             self._drop(key)
             return
-        self._released[key] = None
+        self._released[key] = len(view)
         self._released_messages += len(view)
         while self._released_messages > _KEPT_MESSAGES or len(self._released) > _KEPT_VIEWS:
-            oldest, _ = self._released.popitem(last=False)
-            self._released_messages -= len(self._views[oldest])
+            oldest, messages = self._released.popitem(last=False)
+            self._released_messages -= messages
             self._drop(oldest)
 
     async def refresh(self, view: MailboxView) -> None:
@@ -132,6 +126,19 @@ class Views:
         await asyncio.gather(*(t for t in (self._refresher, self._poller) if t is not None), return_exceptions=True)
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    async def _reopen(self, view: MailboxView) -> None:
+        """In use before the first await, so that nobody drops it meanwhile."""
+        view.users += 1
+        self._released_messages -= self._released.pop((view.account, view.mailbox), 0)
+        try:
+            await self._refresh(view)
+        except BaseException:
+            self.release(view)
+            raise
+        if view.gone:
+            self.release(view)
+            raise NoSuchMailbox("the mailbox is gone")
 
     def _drop(self, key: tuple[int, int]) -> None:
         self._views.pop(key, None)
@@ -165,16 +172,19 @@ class Views:
                 view.reach(view.highest_modseq)
                 return
             if row["modseq"] == view.highest_modseq:
-                view.keywords[:] = row["keywords"]
+                view.learn(row["keywords"])
                 return
             log = [(int(modseq), uidset.decode(c), uidset.decode(e)) for modseq, c, e in row["log"] or ()]
             changed = sorted({uid for _, uids, _ in log for uid in uids if uid < known})
             rows = await connection.fetch(_FLAGS, view.account, view.mailbox, changed) if changed else []
-        view.keywords[:] = row["keywords"]
+        view.learn(row["keywords"])
         view.uidnext = max(view.uidnext, row["uidnext"])
         view.append((uid, flags, modseq) for uid, flags, modseq in row["arrived"] or ())
         by_uid = {uid: (uid, flags, modseq) for uid, flags, modseq in rows}
+        reached = view.highest_modseq  # changes of this process may have been applied since the question was asked
         for modseq, uids, expunged in log:
+            if modseq <= reached:
+                continue
             if uids:
                 view.change(modseq, [by_uid[uid] for uid in uids if uid in by_uid])
             if expunged:
@@ -200,6 +210,8 @@ class Views:
                     await self.refresh(view)
                 except Unavailable as error:
                     _log.warning("view not refreshed", error=str(error))  # the poll comes back to it
+                except Exception:  # noqa: BLE001 - the others have their turn
+                    _log.exception("view not refreshed", account=view.account, mailbox=view.mailbox)
 
     def _notified(self, payload: str | None) -> None:
         if payload is None:  # notifications may have been lost
@@ -223,6 +235,9 @@ class Views:
                         [mailbox for _, mailbox in keys],
                     )
             except DatabaseUnavailable:
+                continue
+            except Exception:  # noqa: BLE001 - the next round may do better
+                _log.exception("open views not polled")
                 continue
             for account, mailbox, modseq in rows:
                 self._mark(account, mailbox, modseq)

@@ -58,14 +58,6 @@ QUEUE_OLDEST_SECONDS = Gauge(
 
 # Storage
 INTAKE_BATCH = Histogram("mailraven_intake_batch_messages", "Messages of one group commit.", buckets=_BATCH)
-INTAKE_COMMIT_SECONDS = Histogram("mailraven_intake_commit_seconds", "How long a group commit took.", buckets=_SECONDS)
-INTAKE_RETRIES = Counter("mailraven_intake_retries", "Batches that failed and were retried one by one.")
-MAILBOX_VIEWS = Gauge("mailraven_mailbox_views", "Mailbox views in memory.", multiprocess_mode="livesum")
-NOTIFICATIONS = Counter("mailraven_notifications", "Notifications of Postgres.", ["channel", "direction"])
-BLOB_OPERATIONS = Counter("mailraven_blob_operations", "Blob store operations.", ["operation", "result"])
-BLOB_SECONDS = Histogram(
-    "mailraven_blob_seconds", "How long a blob store operation took.", ["operation"], buckets=_SECONDS
-)
 
 # Processes
 HTTP_REQUESTS = Counter("mailraven_http_requests", "HTTP requests, by route and status.", ["route", "status"])

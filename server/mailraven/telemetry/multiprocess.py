@@ -35,7 +35,10 @@ def prepare(directory: Path) -> WorkerSlot:
     os.environ[_VARIABLE] = str(directory)
     from prometheus_client import values
 
+    from mailraven.telemetry.reserved import ReservedDict
+
     slot = WorkerSlot()
+    values.MmapedDict = ReservedDict  # type: ignore[attr-defined]
     values.ValueClass = values.MultiProcessValue(slot)  # type: ignore[no-untyped-call]
     return slot
 

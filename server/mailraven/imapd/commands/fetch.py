@@ -14,6 +14,7 @@ from mailraven.imapd.chosen import Chosen
 from mailraven.imapd.octets import read_octets
 from mailraven.imapd.outcome import CommandRefused, Outcome, no, ok
 from mailraven.imapd.read_ahead import one_ahead
+from mailraven.imapd.sequential import read_one
 from mailraven.imapd.session import Session
 from mailraven.mailstore import Items
 from mailraven.mailstore.flags import SEEN
@@ -82,8 +83,7 @@ class _Fetching:
 
     async def _of_rows(self, numbers: list[int], uids: list[int]) -> AsyncGenerator[tuple[int, bytes], None]:
         position = 0
-        source = self._mailstore.fetch(self._selected.account, self._selected.mailbox, uids)
-        async with aclosing(one_ahead(source)) as chunks:
+        async with aclosing(self._statics(numbers, uids)) as chunks:
             async for statics in chunks:
                 found = [item.uid for item in statics]
                 last = position + len(found)
@@ -105,6 +105,27 @@ class _Fetching:
                         yield 0, piece
                 yield len(rows.uids), b""
 
+    async def _statics(self, numbers: list[int], uids: list[int]) -> AsyncGenerator[list[Items], None]:
+        """What never changes about them; those that are gone are left out."""
+        selected = self._selected
+        if len(uids) == 1:
+            selected.ahead = await read_one(
+                self._mailstore,
+                selected.view,
+                selected.snapshot,
+                selected.ahead,
+                numbers[0],
+                octets=bool(self._renderer.bodies),
+            )
+            if uids[0] in selected.ahead.items:
+                yield [selected.ahead.items[uids[0]]]
+            return
+        selected.ahead = None
+        source = self._mailstore.fetch(selected.account, selected.mailbox, uids)
+        async with aclosing(one_ahead(source)) as chunks:
+            async for statics in chunks:
+                yield statics
+
     async def _with_bodies(self, rows: _Rows, statics: Sequence[Items]) -> AsyncGenerator[bytes, None]:
         heads = self._renderer.heads(*rows, statics)
         if self._newly_seen:
@@ -114,7 +135,9 @@ class _Fetching:
         sections = [(body.section, body.partial) for body in self._renderer.bodies]
         pieces: list[bytes] = []
         size = index = 0
-        async with aclosing(read_octets(self._mailstore, [item.body for item in statics], sections)) as messages:
+        refs = [item.body for item in statics]
+        held = self._selected.ahead.octets if self._selected.ahead is not None else {}
+        async with aclosing(read_octets(self._mailstore, refs, sections, held)) as messages:
             async for octets in messages:
                 for piece in self._renderer.response(heads[index], octets):
                     pieces.append(piece)

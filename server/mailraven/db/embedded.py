@@ -84,7 +84,15 @@ class EmbeddedPostgres:
             settings |= _FRAGILE
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
+        deadline = time.monotonic() + timeout
+        while not self._launch(command, deadline):
+            # Sessions of a postmaster that was killed end a moment after it, and hold its shared memory until then.
+            time.sleep(0.05)
+
+    def _launch(self, command: list[str], deadline: float) -> bool:
+        """False when an earlier postmaster's sessions are still ending."""
         with (self.directory / "server.log").open("ab") as log:
+            begin = log.tell()
             self._process = subprocess.Popen(  # noqa: S603
                 self._as_service_user(command),
                 stdin=subprocess.DEVNULL,
@@ -92,7 +100,15 @@ class EmbeddedPostgres:
                 stderr=log,
                 start_new_session=True,  # a Ctrl-C on the terminal is ours to handle, after the sessions have drained
             )
-        self._wait_ready(time.monotonic() + timeout)
+        try:
+            self._wait_ready(deadline)
+        except EmbeddedPostgresError:
+            with (self.directory / "server.log").open("rb") as log:
+                log.seek(begin)
+                if b"pre-existing shared memory block" not in log.read() or time.monotonic() > deadline:
+                    raise
+            return False
+        return True
 
     def stop(self, timeout: float = 30.0) -> None:
         """Stop fast (open transactions are rolled back, everything committed is safe)."""

@@ -46,6 +46,13 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, _AWAY)
 
 
+class _PooledConnection(asyncpg.Connection):
+    """Given back as it is."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class Database:
     """A pool to one Postgres, with its LISTEN connection and its notifier."""
 
@@ -79,6 +86,7 @@ class Database:
                 command_timeout=command_timeout,
                 max_inactive_connection_lifetime=0,
                 server_settings=settings,
+                connection_class=_PooledConnection,
             )
         except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
             raise DatabaseUnavailable(f"database refuses the connection: {error}") from error

@@ -79,6 +79,14 @@ def test_a_wrong_setting_is_named_with_its_source_and_what_is_expected(assignmen
     assert expected in problems(assignments=[assignment])
 
 
+@pytest.mark.parametrize("url", ["not a url", "mysql://h/d", "postgresql://u:geheim@h:notaport/d"])
+def test_a_database_url_that_is_none_is_named_without_its_secret(url: str) -> None:
+    text = problems(assignments=[f"database.url={url}"])
+    assert "database.url" in text
+    assert "postgresql://user:password@host:5432/name" in text
+    assert "geheim" not in text
+
+
 def test_all_wrong_settings_are_named_at_once() -> None:
     text = problems(environ={"MAILRAVEN_SMTP__MAX_HOPS": "x"}, assignments=["imap.max_line=1"])
     assert "smtp.max_hops (variable MAILRAVEN_SMTP__MAX_HOPS)" in text

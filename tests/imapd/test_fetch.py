@@ -179,6 +179,9 @@ async def test_large_message_in_slices(imap):
         assert (await fetched(client, "BODY.PEEK[TEXT]<900000.9>")).endswith(body[900000:900009] + b")")
         assert (await fetched(client, "BODY.PEEK[HEADER]")).endswith(raw[: -len(body)] + b")")
         assert (await fetched(client, "BODY.PEEK[1]<0.9>")).endswith(body[:9] + b")")
+        # More than the message in all: one reading serves every slice.
+        two = await fetched(client, "(BODY.PEEK[]<0.1700000> BODY.PEEK[]<5.1700000>)")
+        assert two == b"1 FETCH (BODY[]<0> {1700000}\r\n%b BODY[]<5> {1700000}\r\n%b)" % (raw[:1700000], raw[5:1700005])
 
 
 async def test_client_that_does_not_read_holds_nobody_up(imap):
@@ -214,3 +217,14 @@ async def test_broken_messages_never_break_fetch(imap):
         assert len(answer.lines("FETCH")) == len(broken)
         for line, raw in zip(answer.untagged, broken, strict=True):
             assert b"BODY[] {%d}\r\n%b" % (len(raw), raw) in line
+
+
+async def test_structures_of_very_many_parts_are_all_sent(imap):
+    part = b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n"
+    raw = b"Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 9000 + b"--b--\r\n"
+    for _ in range(6):
+        await imap.deliver(raw)
+    async with await imap.login("INBOX") as client:
+        answer = await client.ok("FETCH 1:* (BODYSTRUCTURE)")
+        assert [line.split(b" ", 1)[0] for line in answer.lines("FETCH")] == [b"%d" % n for n in range(1, 7)]
+        assert len({line.split(b" ", 1)[1] for line in answer.lines("FETCH")}) == 1

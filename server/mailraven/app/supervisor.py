@@ -59,6 +59,10 @@ class Plan:
     postgres: EmbeddedPostgres | None = None
 
 
+_POSTGRES_PAUSE = 1.0  # seconds between two tries to start it, doubled after each
+_POSTGRES_PAUSE_MOST = 10.0
+
+
 class Supervisor:
     """run() returns the exit code when all workers have ended."""
 
@@ -70,6 +74,8 @@ class Supervisor:
         self._stop_at: float | None = None  # deadline of the drain
         self._told = False
         self._code = 0
+        self._postgres_due = 0.0  # when to try again to start it
+        self._postgres_pause = _POSTGRES_PAUSE
 
     def run(self) -> int:
         """Until a signal, or until no worker can start."""
@@ -240,14 +246,21 @@ class Supervisor:
 
     def _keep_postgres(self) -> None:
         postgres = self._plan.postgres
-        if postgres is None or postgres.pid is not None:
+        if postgres is None:
+            return
+        if postgres.pid is not None:
+            self._postgres_pause = _POSTGRES_PAUSE
+            return
+        if time.monotonic() < self._postgres_due:
             return
         _log.error("postgres died: starting it again")
         try:
             postgres.start()
-        except EmbeddedPostgresError as error:
-            _log.error("postgres does not start", reason=str(error))
-            self.stop(code=1)
+        except (EmbeddedPostgresError, OSError) as error:
+            # A full disk, perhaps: the workers answer 451 and NO [UNAVAILABLE] until it is back.
+            _log.error("postgres does not start", reason=str(error), again_in=self._postgres_pause)
+            self._postgres_due = time.monotonic() + self._postgres_pause
+            self._postgres_pause = min(self._postgres_pause * 2, _POSTGRES_PAUSE_MOST)
         now = time.monotonic()
         for slot in self._slots:
             slot.heard = now  # what they said meanwhile has not been read yet

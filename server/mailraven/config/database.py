@@ -1,8 +1,9 @@
 """Settings of the connection to Postgres."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from mailraven.config.section import Section
 from mailraven.config.units import Seconds
@@ -21,3 +22,16 @@ class DatabaseConfig(Section):
     """How long to wait for a connection."""
     command_timeout: Seconds = 60.0
     """How long a statement may take."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            try:
+                parts = urlsplit(url.get_secret_value())
+                usable = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+            except ValueError:  # the port is no number
+                usable = False
+            if not usable:
+                raise ValueError("must be like postgresql://user:password@host:5432/name")
+        return url

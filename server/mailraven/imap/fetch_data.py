@@ -91,9 +91,9 @@ class FetchRenderer:
         """Everything before the octets, one for each message; `response` makes responses of them."""
         return self._render(self._head, sequence_numbers, uids, masks, statics)
 
-    def response(self, head: bytes, octets: Sequence[bytes | None]) -> list[bytes]:
+    def response(self, head: bytes, octets: Sequence[bytes | memoryview | None]) -> list[bytes | memoryview]:
         """One response in pieces, so that large octets are not copied. None: there is no such part, NIL."""
-        pieces: list[bytes] = []
+        pieces: list[bytes | memoryview] = []
         before = head
         for item, part in zip(self.bodies, octets, strict=True):
             if part is None:

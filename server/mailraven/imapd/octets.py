@@ -12,7 +12,7 @@ from mailraven.message import Section, extract, parse
 
 Partial = tuple[int, int]
 Wanted = Sequence[tuple[Section, Partial | None]]
-Octets = list[bytes | None]
+Octets = list[bytes | memoryview | None]
 """One message: for each wanted section; None: it has no such part."""
 
 _LARGE = 256 * 1024
@@ -52,6 +52,8 @@ async def _of_small(mailstore: Mailstore, refs: Sequence[BodyRef], wanted: Wante
 async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> Octets:
     if all(section == Section() and partial is not None for section, partial in wanted):
         ranges = [partial for _, partial in wanted if partial is not None]
+        if sum(length for _, length in ranges) > ref.size:  # overlapping: one reading serves them all
+            return _sections(await mailstore.read(ref), wanted)
         return [await mailstore.read(ref, min(first, ref.size), length) for first, length in ranges]
     if all(not section.path and (section.text or "").startswith("HEADER") for section, _ in wanted):
         raw = await mailstore.read(ref, 0, _HEADER)
@@ -63,11 +65,14 @@ async def _of_large(mailstore: Mailstore, ref: BodyRef, wanted: Wanted) -> Octet
 
 def _sections(raw: bytes, wanted: Wanted) -> Octets:
     tree = parse(raw) if sum(bool(section.path) for section, _ in wanted) > 1 else None
+    whole: dict[Section, bytes | None] = {}
     found: Octets = []
     for section, partial in wanted:
-        octets = extract(raw, section, tree)
+        if section not in whole:
+            whole[section] = extract(raw, section, tree)
+        octets: bytes | memoryview | None = whole[section]
         if octets is not None and partial is not None:
             first, length = partial
-            octets = octets[first : first + length]
+            octets = memoryview(octets)[first : first + length]  # no copy: there may be hundreds, of megabytes each
         found.append(octets)
     return found

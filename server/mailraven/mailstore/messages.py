@@ -10,6 +10,8 @@ from mailraven.mailstore import uidset
 from mailraven.mailstore.model import BodyRef, Items
 
 CHUNK = 500
+_FIRST_CHUNK = 125
+_OCTETS = 2 << 20  # of wire forms at a time: a hostile message has a structure of hundreds of KiB
 
 _SELECT = """
 SELECT uid, size, internal_date, envelope, bodystructure, body_id, body_account_id, prefix, saved_at FROM message
@@ -21,8 +23,10 @@ _LIST = _SELECT.format("uid = ANY($3::bigint[])")
 
 async def fetch(database: Database, account: int, mailbox: int, uids: Sequence[int]) -> AsyncIterator[list[Items]]:
     """Items of ascending UIDs, in lists of 500 at most; those that are gone are left out."""
-    for first in range(0, len(uids), CHUNK):
-        chunk = uids[first : first + CHUNK]
+    first, count = 0, _FIRST_CHUNK
+    while first < len(uids):
+        chunk = uids[first : first + count]
+        first += count
         async with database.acquire() as connection:
             if uidset.is_dense(chunk):
                 rows = await connection.fetch(_RANGE, account, mailbox, chunk[0], chunk[-1])
@@ -31,6 +35,8 @@ async def fetch(database: Database, account: int, mailbox: int, uids: Sequence[i
                     rows = [row for row in rows if row[0] in wanted]
             else:
                 rows = await connection.fetch(_LIST, account, mailbox, list(chunk))
+        octets = sum(len(row[3]) + len(row[4]) for row in rows)
+        count = max(1, min(CHUNK, 2 * count, _OCTETS * len(rows) // max(octets, 1))) if rows else CHUNK
         yield [_items(row) for row in rows]
 
 

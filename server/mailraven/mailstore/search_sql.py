@@ -53,7 +53,7 @@ class Condition:
         return "true"
 
     def _on_and(self, key: p.And) -> str:
-        return "(" + " AND ".join(self.compile(one) for one in key.keys) + ")" if key.keys else "true"
+        return "(" + " AND ".join(self.compile(one) for one in dict.fromkeys(key.keys)) + ")" if key.keys else "true"
 
     def _on_or(self, key: p.Or) -> str:
         return f"({self.compile(key.a)} OR {self.compile(key.b)})"

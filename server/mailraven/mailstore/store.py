@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from weakref import WeakValueDictionary
 
 from mailraven.blobs import BlobStore
 from mailraven.db import Database, DatabaseUnavailable
@@ -18,6 +20,7 @@ from mailraven.mailstore.view import MailboxView
 from mailraven.mailstore.views import Views
 
 INLINE_MAX = 32 * 1024
+_SEARCHES = 2  # at a time in a process, whose pool has three connections
 
 
 @contextmanager
@@ -35,6 +38,8 @@ class Mailstore:
     def __init__(self, database: Database, blobs: BlobStore, *, inline_max: int = INLINE_MAX) -> None:
         self._database = database
         self._blobs = blobs
+        self._searching: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._search_slots = asyncio.Semaphore(_SEARCHES)
         self._bodies = BodyStore(database, blobs, inline_max)
         self._views = Views(database)
         self.intake = Intake(database, self._bodies, self._views.touched)
@@ -132,8 +137,11 @@ class Mailstore:
 
     async def search(self, account: int, mailbox: int, program: program.Key, sequence: Sequence[int]) -> list[int]:
         """UIDs that match, ascending; `sequence` holds the session's UIDs by sequence number."""
-        with _temporary():
-            return await searching.search(self._database, self._bodies, account, mailbox, program, sequence)
+        # One at a time for an account, and never on all connections: who searches must not keep others' mail out.
+        lock = self._searching.setdefault(account, asyncio.Lock())
+        async with lock, self._search_slots:
+            with _temporary():
+                return await searching.search(self._database, self._bodies, account, mailbox, program, sequence)
 
     # -- changing ----------------------------------------------------------------------------------------------
 

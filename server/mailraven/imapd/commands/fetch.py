@@ -22,6 +22,7 @@ from mailraven.message import body_wire
 
 _ROWS = 1000
 _PIECE = 256 * 1024
+_PLAIN = 1024 * 1024  # octets of structures rendered in one go
 
 
 async def run(session: Session, arguments: Fetch) -> Outcome:
@@ -98,12 +99,23 @@ class _Fetching:
                     present = set(rows.uids)
                     statics = [item for item in statics if item.uid in present]
                 if not self._renderer.bodies:
-                    yield len(rows.uids), b"".join(self._renderer.rows(*rows, statics))
+                    async for part in self._rendered(rows, statics):
+                        yield part
                     continue
                 async with aclosing(self._with_bodies(rows, statics)) as pieces:
                     async for piece in pieces:
                         yield 0, piece
                 yield len(rows.uids), b""
+
+    async def _rendered(self, rows: _Rows, statics: list[Items]) -> AsyncGenerator[tuple[int, bytes], None]:
+        """At once what is ordinary; structures of very many parts one by one, and others have their turn between."""
+        if sum(len(item.bodystructure) for item in statics) <= _PLAIN:
+            yield len(rows.uids), b"".join(self._renderer.rows(*rows, statics))
+            return
+        for index, item in enumerate(statics):
+            one = _Rows(*(column[index : index + 1] for column in rows))
+            yield 1, b"".join(self._renderer.rows(*one, [item]))
+            await asyncio.sleep(0)
 
     async def _statics(self, numbers: list[int], uids: list[int]) -> AsyncGenerator[list[Items], None]:
         """What never changes about them; those that are gone are left out."""
@@ -133,7 +145,7 @@ class _Fetching:
             changed = [uid in self._newly_seen for uid in rows.uids]
             heads = [other if seen else head for head, other, seen in zip(heads, others, changed, strict=True)]
         sections = [(body.section, body.partial) for body in self._renderer.bodies]
-        pieces: list[bytes] = []
+        pieces: list[bytes | memoryview] = []
         size = index = 0
         refs = [item.body for item in statics]
         held = self._selected.ahead.octets if self._selected.ahead is not None else {}
@@ -160,9 +172,9 @@ class _Fetching:
         return _Rows(numbers, uids, list(masks))
 
 
-def _portions(pieces: list[bytes]) -> Iterator[bytes]:
+def _portions(pieces: Sequence[bytes | memoryview]) -> Iterator[bytes]:
     """Joined, but what is large goes in slices, so that the client's reading limits what waits to be sent."""
-    small: list[bytes] = []
+    small: list[bytes | memoryview] = []
     for piece in pieces:
         if len(piece) < _PIECE:
             small.append(piece)
@@ -170,5 +182,5 @@ def _portions(pieces: list[bytes]) -> Iterator[bytes]:
         yield b"".join(small)
         small = []
         for start in range(0, len(piece), _PIECE):
-            yield piece[start : start + _PIECE]
+            yield bytes(piece[start : start + _PIECE])
     yield b"".join(small)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailraven.directory import Address, AddressError, normalize_domain, parse_address
+from mailraven.directory import Address, AddressError, loggable_login, normalize_domain, parse_address
 from mailraven.directory.address import localpart_key, make_address
 
 
@@ -131,3 +131,9 @@ def test_nothing_but_address_error_comes_out_and_what_is_accepted_stays_the_same
         assert len(str(address).encode()) <= 254
         assert "\n" not in str(address)
         assert "\0" not in str(address)
+
+
+def test_only_an_address_is_written_to_the_log_as_a_login() -> None:
+    assert loggable_login("Ann@Example.TEST") == "Ann@example.test"
+    assert loggable_login("correct horse battery") == "(not an address)"
+    assert loggable_login("x" * 5000 + "@a.test") == "(not an address)"

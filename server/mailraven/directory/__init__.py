@@ -1,6 +1,6 @@
 """Domains, accounts, aliases, passwords and tokens: who receives, who signs in, who may send as whom."""
 
-from mailraven.directory.address import Address, normalize_domain, parse_address
+from mailraven.directory.address import Address, loggable_login, normalize_domain, parse_address
 from mailraven.directory.directory import Directory
 from mailraven.directory.errors import (
     AccountExists,
@@ -64,6 +64,7 @@ __all__ = [
     "TokenExists",
     "UnknownRecipient",
     "WeakPassword",
+    "loggable_login",
     "normalize_domain",
     "parse_address",
 ]

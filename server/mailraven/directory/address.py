@@ -135,3 +135,11 @@ def _address_literal(domain: str) -> str:
         except ValueError:
             pass
     raise AddressError("address literal is not an IP address in brackets")
+
+
+def loggable_login(login: str) -> str:
+    """A login name for the log: people type their password there, so only what is an address is written."""
+    try:
+        return str(parse_address(login[:320]))
+    except AddressError:
+        return "(not an address)"

@@ -7,7 +7,7 @@ import secrets
 
 import structlog
 
-from mailraven.directory import DirectoryUnavailable, Identity
+from mailraven.directory import DirectoryUnavailable, Identity, loggable_login
 from mailraven.imap import response
 from mailraven.imapd.capability import capabilities
 from mailraven.imapd.outcome import Outcome, Then, no, ok
@@ -54,7 +54,7 @@ async def _refuse(session: Session, login: str, mechanism: str) -> Outcome:
         "login failed",
         session=session.id,
         peer=session.peer,
-        login=login[:100],
+        login=loggable_login(login),
         mechanism=mechanism,
         failures=session.auth_failures,
     )

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailraven.message.address import addresses
+from mailraven.message.address import MISSING_DOMAIN, MISSING_LOCALPART, read_addresses
 from mailraven.message.date import parse_date
 from mailraven.message.envelope import render_envelope
+from mailraven.message.header import unfold
 from mailraven.message.limits import Budget
 from mailraven.message.structure import render_structure
 from mailraven.message.tree import parse_within
@@ -16,6 +17,7 @@ from mailraven.message.words import decode_words, fold
 _MAX_MESSAGE_ID = 998
 
 _TORN = re.compile(rb"\s@|@\s")
+_TORN_ADDRESSES = 100  # each is looked for in the whole field
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ def _searchable_addresses(value: bytes | None) -> str:
     """The field as written; where comments or white space tear an address apart, the address in one piece as well."""
     text = _searchable(value)
     if value and (b"(" in value or _TORN.search(value)):
-        whole = (b"@".join((one.localpart, one.domain)) for one in addresses(value) if one.localpart and one.domain)
-        text += " " + fold(b" ".join(whole).decode("utf-8", "replace"))
+        for one in read_addresses(unfold(value), _TORN_ADDRESSES):
+            if one.localpart and one.domain and one.localpart != MISSING_LOCALPART and one.domain != MISSING_DOMAIN:
+                whole = fold(b"@".join((one.localpart, one.domain)).decode("utf-8", "replace"))
+                if whole not in text:
+                    text += " " + whole
     return text

@@ -2,7 +2,7 @@
 
 import structlog
 
-from mailraven.directory import DirectoryUnavailable
+from mailraven.directory import DirectoryUnavailable, loggable_login
 from mailraven.sasl import MECHANISMS, Credentials
 from mailraven.smtp import replies
 from mailraven.smtp.reply import Reply
@@ -37,7 +37,7 @@ async def log_in(services: Services, session: Session, credentials: Credentials)
     if identity is None or not credentials.acts_for_itself:
         _FAILED.inc()
         session.auth_failures += 1
-        _log.info("login refused", request_id=session.id, peer=session.peer_ip, login=credentials.login[:256])
+        _log.info("login refused", request_id=session.id, peer=session.peer_ip, login=loggable_login(credentials.login))
         return replies.AUTH_REFUSED
     _OK.inc()
     session.identity = identity

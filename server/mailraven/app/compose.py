@@ -43,5 +43,5 @@ async def build_nouns(config: Config, dsn: str) -> Nouns:
         raise
     passwords = Passwords(threads=config.auth.hash_threads, waiting=config.auth.hash_queue)
     directory = Directory(database, passwords=passwords)
-    mailstore = Mailstore(database, blobs, inline_max=config.blobs.inline_max)
+    mailstore = Mailstore(database, blobs, inline_max=config.blobs.inline_max, poll_seconds=config.imap.poll_interval)
     return Nouns(database, blobs, directory, mailstore)

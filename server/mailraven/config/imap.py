@@ -29,7 +29,7 @@ class ImapConfig(Section):
     """Failed log-ins in one session before it is closed with BYE."""
     max_bad_commands: int = Field(default=20, ge=1)
     """Commands in a row that end in BAD before the session is closed with BYE."""
-    poll_interval: Seconds = 30.0
+    poll_interval: Seconds = Field(default=20.0, ge=1)
     """How often an open mailbox is compared with the database, should a notification have been lost."""
     allow_plaintext_login_from_loopback: bool = False
     """Take passwords without TLS from clients on the loopback interface; for measuring only."""

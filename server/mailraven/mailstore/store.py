@@ -17,7 +17,7 @@ from mailraven.mailstore.errors import OverQuota, Unavailable
 from mailraven.mailstore.intake import Arrival, Intake, Target, summary_of
 from mailraven.mailstore.model import Appended, BodyRef, Copied, Items, MailboxInfo, Stored, Upload
 from mailraven.mailstore.view import MailboxView
-from mailraven.mailstore.views import Views
+from mailraven.mailstore.views import POLL_SECONDS, Views
 
 INLINE_MAX = 32 * 1024
 _SEARCHES = 2  # at a time in a process, whose pool has three connections
@@ -35,13 +35,20 @@ def _temporary() -> Iterator[None]:
 class Mailstore:
     """One a process. Every change is one transaction, durable on return, and told to all sessions after commit."""
 
-    def __init__(self, database: Database, blobs: BlobStore, *, inline_max: int = INLINE_MAX) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: BlobStore,
+        *,
+        inline_max: int = INLINE_MAX,
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._database = database
         self._blobs = blobs
         self._searching: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._search_slots = asyncio.Semaphore(_SEARCHES)
         self._bodies = BodyStore(database, blobs, inline_max)
-        self._views = Views(database)
+        self._views = Views(database, poll_seconds)
         self.intake = Intake(database, self._bodies, self._views.touched)
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ _log = structlog.get_logger(component="mailstore")
 CHANNEL = "mailraven_mail"
 _KEPT_MESSAGES = 1_000_000  # of mailboxes that nobody has open: some 20 octets each
 _KEPT_VIEWS = 256
-_POLL_SECONDS = 20.0
+POLL_SECONDS = 20.0
 
 # Arrays travel as strings of big-endian 8-octet integers: no Python object per number.
 _LOAD = """
@@ -52,8 +52,9 @@ WHERE account_id = $1 AND mailbox_id = $2 AND uid = ANY($3::bigint[]) ORDER BY u
 class Views:
     """The views of one process by (account, mailbox id)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, poll_seconds: float = POLL_SECONDS) -> None:
         self._database = database
+        self._poll_seconds = poll_seconds
         self._views: dict[tuple[int, int], MailboxView] = {}
         self._released: OrderedDict[tuple[int, int], int] = OrderedDict()  # and how many messages it counts for
         self._released_messages = 0
@@ -224,7 +225,7 @@ class Views:
     async def _poll(self) -> None:
         """Heal lost notifications: one cheap query for all open mailboxes, while there are any."""
         while any(view.users for view in self._views.values()):
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(self._poll_seconds)
             keys = [key for key, view in self._views.items() if view.users]
             try:
                 async with self._database.acquire() as connection:

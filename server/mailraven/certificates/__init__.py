@@ -1,0 +1,1 @@
+"""The certificate store: chains and sealed keys, served by SNI, swapped without a restart."""

@@ -1,0 +1,1 @@
+"""Rate limits and bans, shared by all processes through Postgres."""

@@ -1,0 +1,1 @@
+"""Accepting TCP connections: who the client is, behind proxies too."""

@@ -1,0 +1,1 @@
+"""What happened to a message, from the connection to the mailbox or the remote's reply."""

@@ -1,0 +1,73 @@
+"""Who may do what with a repository at the same time, by small objects with an end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from mailraven.backup.errors import Busy
+from mailraven.blobs import BlobError, BlobMissing, BlobStore
+
+_log = structlog.get_logger(component="backup")
+_LIFE = 600.0
+_RENEW = 120.0
+_CONFLICTS = {"write": {"write", "prune"}, "prune": {"write", "prune", "read"}, "read": {"prune"}}
+
+
+@asynccontextmanager
+async def hold(store: BlobStore, kind: str, clock: Callable[[], float] = time.time) -> AsyncIterator[None]:
+    """`kind`: "write", "prune" or "read". Who was killed is forgotten after ten minutes. Raises Busy."""
+    key = f"locks/{kind}-{secrets.token_hex(8)}"
+    await _put(store, key, clock)
+    try:
+        if other := await _other(store, key, _CONFLICTS[kind], clock()):
+            raise Busy(f"another run is at work there: {other}")
+        renewing = asyncio.create_task(_renew(store, key, clock))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+    finally:
+        with contextlib.suppress(BlobError):
+            await store.delete(key)
+
+
+async def _put(store: BlobStore, key: str, clock: Callable[[], float]) -> None:
+    document = {"until": clock() + _LIFE, "host": socket.gethostname()}
+    await store.put(key, json.dumps(document).encode())
+
+
+async def _renew(store: BlobStore, key: str, clock: Callable[[], float]) -> None:
+    while True:
+        await asyncio.sleep(_RENEW)
+        try:
+            await _put(store, key, clock)
+        except BlobError as error:
+            _log.warning("lock not renewed", error=str(error))
+
+
+async def _other(store: BlobStore, own: str, kinds: set[str], now: float) -> str | None:
+    async for found in store.list("locks/"):
+        kind = found.key.removeprefix("locks/").partition("-")[0]
+        if found.key == own or kind not in kinds:
+            continue
+        try:
+            document = json.loads(await store.get(found.key))
+            until, host = float(document["until"]), str(document["host"])
+        except BlobMissing:
+            continue
+        except (ValueError, KeyError, TypeError, RecursionError):
+            until, host = found.modified.timestamp() + _LIFE, "?"
+        if until > now:
+            return f"{kind} by {host[:64]!r} for up to {until - now:.0f} s more"
+        await store.delete(found.key)
+    return None

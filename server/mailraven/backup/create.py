@@ -26,6 +26,11 @@ _log = structlog.get_logger(component="backup")
 _LEASE_SECONDS = 600.0
 _RENEW_SECONDS = 120.0
 
+# How values are written must not depend on the server's settings: unchanged rows have to look unchanged.
+_SAME_EVERYWHERE = """
+SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
+SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1
+"""
 _HOLD = """
 INSERT INTO lease (name, token, leased_until) VALUES ($1, $2, now() + make_interval(secs => $3))
 ON CONFLICT (name) DO UPDATE SET leased_until = excluded.leased_until
@@ -38,7 +43,7 @@ async def create(
     """A backup that was read back. Raises BackupError, DatabaseUnavailable, BlobUnavailable; then there is none, and
     what was copied serves the next run.
     """
-    async with repository.lock("write"), _nothing_collected(database):
+    async with _nothing_collected(database):
         began = datetime.now(UTC)
         progress.begin("tables", unit="rows")
         async with database.acquire() as connection:
@@ -83,6 +88,7 @@ async def _read_tables(
 ) -> tuple[list[Table], BodyTotals, dict[str, int], dict[str, Any]]:
     export = TableExport(connection, repository, progress)
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(_SAME_EVERYWHERE)
         row = await connection.fetchrow(
             "SELECT now() AS moment, (SELECT max(version) FROM schema_migration) AS schema_version,"
             " current_setting('server_version') AS postgres"

@@ -10,23 +10,39 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import structlog
 
-from mailraven.backup.errors import Busy
-from mailraven.blobs import BlobError, BlobMissing, BlobStore
+from mailraven.backup.errors import Busy, TargetUnavailable
+from mailraven.blobs import BlobError, BlobMissing, BlobStore, BlobUnavailable
 
 _log = structlog.get_logger(component="backup")
 _LIFE = 600.0
 _RENEW = 120.0
-_CONFLICTS = {"write": {"write", "prune"}, "prune": {"write", "prune", "read"}, "read": {"prune"}}
+Purpose = Literal["write", "prune", "read"]
+_CONFLICTS: dict[Purpose, set[str]] = {
+    "write": {"write", "prune"},
+    "prune": {"write", "prune", "read"},
+    "read": {"prune"},
+}
 
 
 @asynccontextmanager
-async def hold(store: BlobStore, kind: str, clock: Callable[[], float] = time.time) -> AsyncIterator[None]:
-    """`kind`: "write", "prune" or "read". Who was killed is forgotten after ten minutes. Raises Busy."""
+async def hold(store: BlobStore, kind: Purpose, clock: Callable[[], float] = time.time) -> AsyncIterator[None]:
+    """Who was killed is forgotten after ten minutes. Raises Busy, TargetUnavailable.
+
+    A place that cannot be written to can be read without a lock.
+    """
     key = f"locks/{kind}-{secrets.token_hex(8)}"
-    await _put(store, key, clock)
+    try:
+        await _put(store, key, clock)
+    except BlobUnavailable as error:
+        if kind != "read":
+            raise TargetUnavailable(str(error)) from error
+        _log.info("read without a lock", reason=str(error))
+        yield
+        return
     try:
         if other := await _other(store, key, _CONFLICTS[kind], clock()):
             raise Busy(f"another run is at work there: {other}")

@@ -15,7 +15,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from mailraven.backup import locks
 from mailraven.backup.catalog import Catalog, Place
 from mailraven.backup.codec import MAX_PLAIN, Codec
 from mailraven.backup.errors import DamagedBackup, ForeignVersion, NoRepository, TargetUnavailable, WrongKey
+from mailraven.backup.locks import Purpose
 from mailraven.backup.packs import Entry, PackWriter, pack_key
 from mailraven.backup.snapshot import FORMAT, Snapshot
 from mailraven.blobs import BlobMissing, BlobStore, BlobUnavailable
@@ -43,7 +44,7 @@ class Listed:
     @property
     def name(self) -> str:
         """Short, for people."""
-        return self.key.removeprefix("snapshots/")[:24]
+        return self.key.removeprefix("snapshots/")[:32]
 
 
 class Repository:
@@ -59,13 +60,16 @@ class Repository:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, store: BlobStore, key: bytes | None = None, *, create: bool = False, scratch: Path | None = None
+        cls, store: BlobStore, purpose: Purpose, key: bytes | None = None, *, scratch: Path | None = None
     ) -> AsyncIterator[Repository]:
-        """With the indexes read. Raises NoRepository, WrongKey, ForeignVersion, DamagedBackup, TargetUnavailable."""
+        """Locked for the purpose, then the indexes read. To write makes it where it is not.
+
+        Raises NoRepository, WrongKey, ForeignVersion, DamagedBackup, Busy, TargetUnavailable.
+        """
         try:
             head = await store.get(_HEAD)
         except BlobMissing:
-            if not create:
+            if purpose != "write":
                 raise NoRepository("there is no backup here") from None
             head = await _found(store, key)
         except BlobUnavailable as error:
@@ -74,15 +78,12 @@ class Repository:
         catalog = Catalog(scratch)
         repository = cls(store, codec, catalog)
         try:
-            await repository._load()
-            yield repository
+            async with locks.hold(store, purpose):
+                await repository._load()
+                yield repository
         finally:
             await repository._writer.abort()
             catalog.close()
-
-    def lock(self, kind: str) -> AbstractAsyncContextManager[None]:
-        """See locks.hold."""
-        return locks.hold(self.store, kind)
 
     @property
     def added_octets(self) -> int:
@@ -173,10 +174,20 @@ class Repository:
     async def write_snapshot(self, snapshot: Snapshot) -> Listed:
         """Last of all: from now on it is a backup."""
         stored = self.codec.box(_MANIFEST, snapshot.to_json())
-        stamp = snapshot.taken_at.strftime("%Y%m%dT%H%M%SZ")
+        stamp = snapshot.taken_at.strftime("%Y%m%dT%H%M%S.%fZ")
         key = f"snapshots/{stamp}-{hashlib.sha256(stored).hexdigest()[:32]}"
         await self._put(key, stored)
         return Listed(key, stamp)
+
+    # -- for prune ---------------------------------------------------------------------------------------------
+
+    async def write_index(self, packs: list[tuple[str, int, list[Entry]]]) -> str:
+        """An index of these packs; its key."""
+        return await self._put_index([_index_entry(*pack) for pack in packs])
+
+    async def put_object(self, key: str, octets: bytes) -> None:
+        """Raises TargetUnavailable."""
+        await self._put(key, octets)
 
     # -- inside ------------------------------------------------------------------------------------------------
 
@@ -204,18 +215,21 @@ class Repository:
 
     async def _pack_written(self, name: str, size: int, entries: list[Entry]) -> None:
         self.catalog.add_pack(name, size, entries)
-        chunks = [[one.hex(), at, length] for one, at, length in entries]
-        self._unlisted.append({"name": name, "size": size, "chunks": chunks})
+        self._unlisted.append(_index_entry(name, size, entries))
         if len(self._unlisted) >= _INDEX_EVERY:
             await self._write_index()
 
     async def _write_index(self) -> None:
         packs, self._unlisted = self._unlisted, []
-        if not packs:
-            return
+        if packs:
+            await self._put_index(packs)
+
+    async def _put_index(self, packs: list[dict[str, Any]]) -> str:
         plain = json.dumps({"packs": packs}, separators=(",", ":")).encode()
         stored = await asyncio.to_thread(self.codec.box, _INDEX, plain)
-        await self._put(f"index/{hashlib.sha256(stored).hexdigest()}", stored)
+        key = f"index/{hashlib.sha256(stored).hexdigest()}"
+        await self._put(key, stored)
+        return key
 
     async def _put(self, key: str, octets: bytes) -> None:
         try:
@@ -230,6 +244,10 @@ class Repository:
             raise DamagedBackup(f"{key} is missing") from None
         except BlobUnavailable as error:
             raise TargetUnavailable(str(error)) from error
+
+
+def _index_entry(name: str, size: int, entries: list[Entry]) -> dict[str, Any]:
+    return {"name": name, "size": size, "chunks": [[one.hex(), at, length] for one, at, length in entries]}
 
 
 async def _found(store: BlobStore, key: bytes | None) -> bytes:

@@ -56,19 +56,18 @@ async def restore_all(
     `hold_queue`: what waited in the queue may have gone out since the backup was made. Raises BackupError,
     DatabaseUnavailable, BlobUnavailable.
     """
-    async with repository.lock("read"):
-        async with database.acquire() as connection:
-            wanted = await _check(connection, snapshot, sealing_keys)
-        progress.begin("check", snapshot.bodies, "bodies")
-        await mark_tables(repository, snapshot)
-        if missing := repository.catalog.missing():
-            raise DamagedBackup(f"{missing} chunks of the backup are missing: nothing was restored")
-        if dry_run:
-            return Restored(sum(table.rows for table in snapshot.tables), snapshot.bodies, 0, 0)
-        written = await _restore_blobs(blobs, repository, snapshot, progress)
-        async with database.acquire() as connection, connection.transaction():
-            rows = await _Load(connection, repository, progress).run(snapshot, wanted)
-            held = await _hold_queue(connection) if hold_queue else 0
+    async with database.acquire() as connection:
+        wanted = await _check(connection, snapshot, sealing_keys)
+    progress.begin("check", snapshot.bodies, "bodies")
+    await mark_tables(repository, snapshot)
+    if missing := repository.catalog.missing():
+        raise DamagedBackup(f"{missing} chunks of the backup are missing: nothing was restored")
+    if dry_run:
+        return Restored(sum(table.rows for table in snapshot.tables), snapshot.bodies, 0, 0)
+    written = await _restore_blobs(blobs, repository, snapshot, progress)
+    async with database.acquire() as connection, connection.transaction():
+        rows = await _Load(connection, repository, progress).run(snapshot, wanted)
+        held = await _hold_queue(connection) if hold_queue else 0
     _log.info("backup_restored", taken_at=snapshot.taken_at.isoformat(), rows=rows, blobs_written=written, held=held)
     return Restored(rows, snapshot.bodies, written, held)
 

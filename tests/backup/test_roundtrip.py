@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,33 @@ async def test_sealed_secrets_need_their_master_key(source: Instance, empty: Ins
     async with Repository.open(target, "read") as repository:
         with pytest.raises(BackupError, match="0badcafe"):
             await restore_all(empty.database, empty.blobs, repository, snapshot, Progress(), sealing_keys=["12345678"])
+
+
+async def test_while_a_backup_runs_nothing_is_collected(source: Instance, target: FileBlobStore) -> None:
+    ann = await source.account("ann@example.test")
+    inbox = await source.mailstore.mailbox(ann, "INBOX")
+    seen = []
+
+    def look(progress: Progress) -> None:
+        seen.append(progress.phase)
+
+    class Late(FileBlobStore):
+        """Somebody deletes mail, and the collector runs, before the bodies are read."""
+
+        async def get(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+            if not self.done:
+                self.done = True
+                await source.mailstore.store(ann, inbox.id, [1, 3, 4], "add", 8)
+                await source.mailstore.expunge(ann, inbox.id)
+                assert (await source.mailstore.collect(timedelta(0))).bodies == 0
+            return await super().get(key, offset, length)
+
+        done = False
+
+    blobs = Late(source.blobs._root)
+    async with Repository.open(target, "write") as repository:
+        await create(source.database, blobs, repository, Progress(look))
+    assert blobs.done
+    assert "bodies" in seen
+    assert (await source.mailstore.collect(timedelta(0))).bodies > 0
+    await blobs.close()

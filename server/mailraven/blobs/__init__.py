@@ -1,7 +1,7 @@
 """Blob stores: message bytes by key, on a file system or in S3."""
 
 from mailraven.blobs.files import FileBlobStore
-from mailraven.blobs.opening import open_blob_store
+from mailraven.blobs.opening import open_blob_store, open_s3
 from mailraven.blobs.s3 import S3BlobStore
 from mailraven.blobs.store import BlobError, BlobInfo, BlobMissing, BlobStore, BlobUnavailable
 
@@ -14,4 +14,5 @@ __all__ = [
     "FileBlobStore",
     "S3BlobStore",
     "open_blob_store",
+    "open_s3",
 ]

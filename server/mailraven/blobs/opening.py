@@ -18,10 +18,11 @@ async def open_blob_store(config: BlobsConfig) -> BlobStore:
             await store.close()
             raise
         return store
-    return _s3(config.s3)
+    return open_s3(config.s3)
 
 
-def _s3(config: S3Config) -> S3BlobStore:
+def open_s3(config: S3Config) -> S3BlobStore:
+    """Raises ConfigError."""
     # The loader has read secret_key_file into secret_key.
     secret_key = config.secret_key.get_secret_value() if config.secret_key else ""
     needed = {

@@ -4,6 +4,7 @@ Everything else (domains, accounts, limits) lives in Postgres and changes withou
 """
 
 from mailraven.config.auth import AuthConfig
+from mailraven.config.backup import BackupConfig
 from mailraven.config.blobs import BlobsConfig, S3Config
 from mailraven.config.config import Config
 from mailraven.config.database import DatabaseConfig
@@ -19,6 +20,7 @@ from mailraven.config.tls import TlsConfig
 
 __all__ = [
     "AuthConfig",
+    "BackupConfig",
     "BlobsConfig",
     "Config",
     "ConfigError",

@@ -5,6 +5,7 @@ import socket
 from pydantic import Field
 
 from mailraven.config.auth import AuthConfig
+from mailraven.config.backup import BackupConfig
 from mailraven.config.blobs import BlobsConfig
 from mailraven.config.database import DatabaseConfig
 from mailraven.config.delivery import DeliveryConfig
@@ -43,5 +44,6 @@ class Config(Section):
     imap: ImapConfig = ImapConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     auth: AuthConfig = AuthConfig()
+    backup: BackupConfig = BackupConfig()
     health: HealthConfig = HealthConfig()
     log: LogConfig = LogConfig()

@@ -16,7 +16,7 @@ from mailraven.config.section import Section
 
 PREFIX = "MAILRAVEN_"
 # A secret may come from a file: KEY_file beside KEY.
-_SECRETS = (("database", "url"), ("blobs", "s3", "secret_key"))
+_SECRETS = (("database", "url"), ("blobs", "s3", "secret_key"), ("backup", "s3", "secret_key"))
 
 Key = tuple[str, ...]
 Values = dict[Key, tuple[Any, str]]  # the value of a leaf and the words for its source

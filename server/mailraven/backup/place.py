@@ -1,0 +1,74 @@
+"""Where backups are: a directory or s3://BUCKET/PREFIX, and the key file."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import secrets
+from pathlib import Path
+
+from mailraven.backup.errors import BackupError, NoRepository, TargetUnavailable, WrongKey
+from mailraven.blobs import BlobStore, BlobUnavailable, FileBlobStore, open_s3
+from mailraven.config import BackupConfig, S3Config
+
+_BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
+_SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+
+
+async def open_place(target: str, config: BackupConfig, blobs: S3Config, *, write: bool) -> BlobStore:
+    """A directory is made when it is to be written to. Raises BackupError, ConfigError."""
+    if not target:
+        raise BackupError("no target: name one with --target, or set backup.target")
+    if target.startswith("s3://"):
+        return open_s3(_s3(target, config.s3, blobs))
+    if "://" in target:
+        raise BackupError(f"{target}: a target is a directory or s3://BUCKET/PREFIX")
+    directory = Path(target).absolute()
+    if not write and not directory.is_dir():
+        raise NoRepository(f"{directory} is not a directory")
+    store = FileBlobStore(directory)
+    try:
+        if write:
+            await store.open()
+    except BlobUnavailable as error:
+        await store.close()
+        raise TargetUnavailable(str(error)) from None
+    return store
+
+
+def _s3(target: str, own: S3Config, blobs: S3Config) -> S3Config:
+    match = _BUCKET.fullmatch(target)
+    segments = [one for one in (match[2] or "").split("/") if one] if match else []
+    if match is None or not all(_SEGMENT.fullmatch(one) for one in segments):
+        raise BackupError(f"{target}: expected s3://BUCKET or s3://BUCKET/PREFIX")
+    base = own if own.endpoint else blobs
+    return base.model_copy(update={"bucket": match[1], "prefix": "".join(f"{one}/" for one in segments)})
+
+
+def read_key(path: Path | None) -> bytes | None:
+    """The key of a file; None: no file. Raises WrongKey."""
+    if path is None:
+        return None
+    try:
+        key = base64.b64decode(path.read_text(encoding="ascii").strip(), validate=True)
+    except OSError as error:
+        raise WrongKey(f"key file {path}: {error.strerror}") from None
+    except (binascii.Error, UnicodeDecodeError):
+        key = b""
+    if len(key) != 32:
+        raise WrongKey(f"key file {path}: expected 32 octets in base64 (`mailraven backup key FILE` makes one)")
+    return key
+
+
+def write_key(path: Path) -> None:
+    """A new key, mode 600; never over another file. Raises BackupError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise BackupError(f"key file {path}: {error.strerror}") from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(base64.b64encode(secrets.token_bytes(32)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from mailraven.config.imap import ImapConfig
 from mailraven.config.listeners import ListenerConfig, ListenersConfig
 from mailraven.config.loading import load
 from mailraven.config.log import LogConfig
+from mailraven.config.secrets import SecretsConfig
 from mailraven.config.smtp import SmtpConfig
 from mailraven.config.tls import TlsConfig
 
@@ -30,6 +31,7 @@ __all__ = [
     "ListenersConfig",
     "LogConfig",
     "S3Config",
+    "SecretsConfig",
     "SmtpConfig",
     "TlsConfig",
     "load",

@@ -9,9 +9,12 @@ from mailraven.config.blobs import BlobsConfig
 from mailraven.config.database import DatabaseConfig
 from mailraven.config.delivery import DeliveryConfig
 from mailraven.config.health import HealthConfig
+from mailraven.config.http import HttpConfig
 from mailraven.config.imap import ImapConfig
 from mailraven.config.listeners import ListenersConfig
 from mailraven.config.log import LogConfig
+from mailraven.config.proxy import ProxyConfig
+from mailraven.config.secrets import SecretsConfig
 from mailraven.config.section import Section
 from mailraven.config.smtp import SmtpConfig
 from mailraven.config.tls import TlsConfig
@@ -38,9 +41,12 @@ class Config(Section):
     database: DatabaseConfig = DatabaseConfig()
     blobs: BlobsConfig = BlobsConfig()
     listeners: ListenersConfig = ListenersConfig()
+    proxy: ProxyConfig = ProxyConfig()
     tls: TlsConfig = TlsConfig()
+    secrets: SecretsConfig = SecretsConfig()
     smtp: SmtpConfig = SmtpConfig()
     imap: ImapConfig = ImapConfig()
+    http: HttpConfig = HttpConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     auth: AuthConfig = AuthConfig()
     health: HealthConfig = HealthConfig()

@@ -22,8 +22,11 @@ _EMPTY = """
 DO $$ BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid();
+    ALTER TABLE audit DISABLE TRIGGER USER;  -- it is append-only
     EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY CASCADE'
         FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration');
+    ALTER TABLE audit ENABLE TRIGGER USER;
+    INSERT INTO domain_template (name, spec) VALUES ('_default', '{}');
 END $$
 """
 

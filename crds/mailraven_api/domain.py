@@ -1,18 +1,18 @@
 """A mail domain: its desired state (MailDomain), and the forms in which older clients write it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, model_validator
 
-from mailraven_api.limits import DomainLimits, merge
+from mailraven_api.limits import DomainLimits, Limit, merge
 from mailraven_api.model import Model
 
 Name = Annotated[str, Field(min_length=1, max_length=255)]
 Text = Annotated[str, Field(max_length=320)]
-Labels = Annotated[
-    dict[Annotated[str, Field(max_length=253)], Annotated[str, Field(max_length=63)]], Field(max_length=64)
-]
+_LabelKey = Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$")]
+_LabelValue = Annotated[str, Field(max_length=63, pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?)?$")]
+Labels = Annotated[dict[_LabelKey, _LabelValue], Field(max_length=64)]
 """Labels as Kubernetes has them: what the selectors of rate limit policies look at."""
 
 
@@ -144,11 +144,15 @@ class DomainCreate(Model):
     """What differs from that."""
 
 
+# Only what was set: given back as it is, a document changes nothing.
+_Sparse = Annotated[DomainSpec, PlainSerializer(lambda spec: spec.model_dump(mode="json", exclude_unset=True))]
+
+
 class Domain(Model):
     """A domain with everything that holds for it."""
 
     name: Name
-    spec: DomainSpec
+    spec: _Sparse
     """What was set for this domain; the fields beside it are what holds, template included."""
     status: Literal["active", "suspended"]
     max_users: int | None
@@ -170,3 +174,35 @@ class Domain(Model):
     """Rises with each change; the ETag."""
     created_at: datetime
     updated_at: datetime
+
+
+OneOrMore = Limit | tuple[Limit, ...]
+
+
+class FlatDomain(Domain):
+    """A domain, also with the flat names of older clients; a single limit stands by itself."""
+
+    default_quota: int | None
+    dkim_signing_enabled: bool
+    dkim_key_size: int
+    spf_enabled: bool
+    dmarc_enforcement: str
+    spam_reject_score: float
+    greylist_enabled: bool
+    auth_totp_enforced: bool
+    ratelimit_smtp_per_ip: OneOrMore
+    ratelimit_auth_per_ip: OneOrMore
+    ratelimit_smtp_per_user: OneOrMore
+    ratelimit_smtp_per_domain: OneOrMore
+
+    @classmethod
+    def of(cls, domain: Domain) -> Self:
+        """With what holds for the domain under each name."""
+        document = domain.model_dump(mode="json")
+        flat: dict[str, Any] = {}
+        for name, place in _FLAT.items():
+            value: Any = document
+            for part in place:
+                value = value[part]
+            flat[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
+        return cls.model_validate(document | flat)

@@ -1,15 +1,25 @@
 """RateLimitPolicy: limits for a selection of domains, accounts, addresses or tokens."""
 
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from mailraven_api.domain import Labels, Name, Text
 from mailraven_api.limits import Event, Limits, Scope
 from mailraven_api.model import Model
 
-Networks = Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=1000)]
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text.strip()))
+    except ValueError:
+        raise ValueError('expected an address or a network such as "192.0.2.0/24" or "2001:db8::/32"') from None
+
+
+_Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+Networks = Annotated[tuple[_Network, ...], Field(max_length=1000)]
 """Networks in CIDR notation; an address alone is a network of one."""
 
 

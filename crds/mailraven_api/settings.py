@@ -1,6 +1,7 @@
 """Settings that change without a restart, in groups (PUT /api/v1/settings/{group})."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -92,3 +93,27 @@ GROUPS: dict[str, type[Model]] = {
     "mail": MailSettings,
 }
 Group = Literal["limits", "bans", "guard", "passwords", "admin", "mail"]
+
+GroupValue = TypeVar("GroupValue", bound=Model)
+
+
+class StoredSettings(Model, Generic[GroupValue]):
+    """A group of settings, and who changed it."""
+
+    value: GroupValue
+    """What holds; the fields that nobody set have their defaults."""
+    version: int
+    """Rises with each change; the ETag. 0: nobody has changed it yet."""
+    changed_by: str
+    changed_at: datetime | None
+
+
+class AllSettings(Model):
+    """All groups."""
+
+    limits: StoredSettings[LimitSettings]
+    bans: StoredSettings[BanSettings]
+    guard: StoredSettings[GuardSettings]
+    passwords: StoredSettings[PasswordSettings]
+    admin: StoredSettings[AdminSettings]
+    mail: StoredSettings[MailSettings]

@@ -7,6 +7,7 @@ import pytest
 
 from mailraven.app.data_directory import DataDirectory
 from mailraven.app.first_start import Prepared, User, generate_password, prepare
+from mailraven.app.master_key import with_master_key
 from mailraven.config import Config, load
 from mailraven.db import Database
 from mailraven.directory import AddressError, Directory
@@ -32,7 +33,7 @@ async def test_the_first_start_makes_two_users_with_passwords_that_work(
     directory = Directory(database)
     for user in prepared.users:
         assert user.password is not None
-        identity = await directory.authenticate(user.address, user.password)
+        identity = await directory.authenticate(user.address, user.password, protocol="imap")
         assert identity is not None
         assert identity.address == user.address
     assert await directory.verify_token(prepared.admin_token) == "bootstrap"
@@ -53,6 +54,17 @@ async def test_named_users_instead_of_the_demo(config: Config, data: DataDirecto
     later = await prepare(config, data, "example.org", ["ann@example.net", "ben@example.org"])
     assert [user.address for user in later.users] == ["ben@example.org", "ann@example.net"]
     assert [user.password is None for user in later.users] == [False, True]
+
+
+async def test_domains_get_a_dkim_key_once(config: Config, data: DataDirectory, database: Database) -> None:
+    config = with_master_key(config, data)
+    await prepare(config, data, "example.org", ["ann@example.net"])
+    await prepare(config, data, "example.org", [])
+    async with database.acquire() as connection:
+        found = await connection.fetch(
+            "SELECT d.name, k.state, k.key_size FROM dkim_key k JOIN domain d ON d.id = k.domain_id ORDER BY 1"
+        )
+    assert [tuple(row) for row in found] == [("example.net", "active", 2048), ("example.org", "active", 2048)]
 
 
 async def test_a_domain_alone_gets_the_demo_users(config: Config, data: DataDirectory) -> None:

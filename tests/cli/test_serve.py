@@ -54,7 +54,7 @@ def test_serve_waits_for_the_migration_and_then_serves(tmp_path: Path, empty_dsn
         assert "applied 0001" in run("migrate", **variables).stdout
         assert run("migrate", **variables).stdout == "the schema is current\n"
         run("domain", "add", "example.org", **variables)
-        assert run("domain", "list", **variables).stdout == "example.org\n"
+        assert run("domain", "list", **variables).stdout == "example.org\tactive\n"
         run("user", "add", "ann@example.org", "--password-file", "-", stdin="correct horse\n", **variables)
         wait_for(lambda: answers(ops + "/readyz") == 200, "/readyz", 30)
         with smtplib.SMTP("127.0.0.1", ports["mx"], timeout=30) as smtp:
@@ -118,9 +118,3 @@ def test_problems_of_the_world_end_with_1(tmp_path: Path) -> None:
     away = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
     assert "does not answer" in run("domain", "list", code=1, MAILRAVEN_DATABASE__URL=away).stderr
     assert "does not answer" in run("migrate", code=1, MAILRAVEN_DATABASE__URL=away).stderr
-
-
-def test_a_listener_with_tls_wants_a_certificate(tmp_path: Path, dsn: str) -> None:
-    variables, _ = settings(dsn, tmp_path, "imap", "imaps")
-    done = run("serve", "imap", code=1, **variables)
-    assert "tls.cert_file" in done.stdout

@@ -18,6 +18,7 @@ from mailraven.directory import Directory, parse_address
 from mailraven.mailstore import Delivery, Mailstore, RemoteRecipient
 from mailraven.testing.dns_server import DnsServer
 from mailraven.testing.remote_server import RemoteServer, Script
+from mailraven.trace import Recorder
 
 MESSAGE = (
     b"Received: from client by mail.ours.test; Mon, 1 Jan 2024 00:00:00 +0000\r\n"
@@ -33,6 +34,7 @@ class Site:
     database: Database
     directory: Directory
     mailstore: Mailstore
+    trace: Recorder
     dns: DnsServer
     stack: contextlib.AsyncExitStack
     accounts: dict[str, int]
@@ -178,7 +180,9 @@ async def site(database: Database, dsn: str, tmp_path: Path) -> AsyncIterator[Si
         accounts[account.address] = account.id
     async with contextlib.AsyncExitStack() as stack:
         names = await stack.enter_async_context(DnsServer())
-        site = Site(database, directory, mailstore, names, stack, accounts, tmp_path / "blobs", dsn)
+        trace = Recorder(database)
+        stack.push_async_callback(trace.close)
+        site = Site(database, directory, mailstore, trace, names, stack, accounts, tmp_path / "blobs", dsn)
         yield site
     await mailstore.close()
     await directory.close()

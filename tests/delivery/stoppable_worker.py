@@ -13,13 +13,19 @@ from mailraven.db import Database
 from mailraven.delivery import DeliveryServer
 from mailraven.directory import Directory
 from mailraven.mailstore import Mailstore
+from mailraven.trace import Recorder
 
 
 async def main(dsn: str, blobs: str, settings: dict[str, object]) -> None:
     database = await Database.connect(dsn)
     store = FileBlobStore(Path(blobs))
     await store.open()
-    nouns = SimpleNamespace(database=database, directory=Directory(database), mailstore=Mailstore(database, store))
+    nouns = SimpleNamespace(
+        database=database,
+        directory=Directory(database),
+        mailstore=Mailstore(database, store),
+        trace=Recorder(database),
+    )
     server = DeliveryServer(Config(hostname="mail.ours.test", delivery=DeliveryConfig(**settings)), nouns)
     await server.start()
     await asyncio.Event().wait()

@@ -45,3 +45,13 @@ async def other(dsn: str) -> AsyncIterator[Directory]:
     yield made
     await made.close()
     await database.close()
+
+
+@pytest.fixture
+async def deaf(dsn: str, clock: Clock) -> AsyncIterator[Directory]:
+    """A process that no notification reaches, on the test's clock."""
+    database = await Database.connect(dsn)
+    made = Directory(database, passwords=Passwords(parameters=QUICK), clock=clock)
+    yield made
+    await made.close()
+    await database.close()

@@ -1,16 +1,20 @@
 """Password hashes: cost, bounds, forms."""
 
 import asyncio
+import contextlib
 import statistics
 import time
 
 import argon2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailraven.directory import DirectoryUnavailable, Passwords, WeakPassword
+from mailraven.app.first_start import generate_password
+from mailraven.directory import DirectoryUnavailable, InvalidValue, Passwords, WeakPassword
+from mailraven.directory.password_policy import check_hash, check_password
 from mailraven.directory.passwords import MAXIMUM_OCTETS, prepare_password
+from mailraven_api.settings import PasswordSettings
 
 QUICK = argon2.profiles.CHEAPEST
 
@@ -118,3 +122,157 @@ async def test_a_hash_that_cannot_be_read_verifies_nothing(stored: str) -> None:
     for password in ("", "some password", stored):
         assert not await passwords.verify(stored, password)
     passwords.close()
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password1234",  # everybody's first
+        "qwertyuiop12",
+        "anna.example",
+        "Anna.Meier99",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "1234567890123456789012345678901234567890",
+        "p4$$w0rd1234",
+        "x7" * 40,
+    ],
+)
+async def test_what_is_guessed_first_is_refused_with_advice(password: str) -> None:
+    passwords = Passwords(parameters=QUICK)
+    with pytest.raises(WeakPassword, match="word"):
+        await passwords.hash_new(password, inputs=("anna.meier@example.org", "Anna Meier"))
+    passwords.close()
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["correct horse", "tr0ub4dor&3", "grüne Wiese am Bach", "蜂蜜と林檎と海の風を", "x" * 60 + "kaolin parrot"],
+)
+async def test_good_passwords_pass(password: str) -> None:
+    passwords = Passwords(parameters=QUICK)
+    stored = await passwords.hash_new(password, inputs=("anna.meier@example.org", ""))
+    assert await passwords.verify(stored, password)
+    passwords.close()
+
+
+async def test_made_passwords_pass_the_strictest_policy() -> None:
+    strictest = PasswordSettings(min_length=16, admin_min_length=16, min_strength=4)
+    passwords = Passwords(parameters=QUICK, policy=lambda: strictest)
+    for _ in range(20):
+        await passwords.hash_new(generate_password(), admin=True)
+    passwords.close()
+
+
+async def test_the_policy_is_that_of_the_moment_and_admins_have_their_own() -> None:
+    current = PasswordSettings(min_length=10, admin_min_length=14)
+    passwords = Passwords(parameters=QUICK, policy=lambda: current)
+    with pytest.raises(WeakPassword, match="at least 10"):
+        await passwords.hash_new("kaolin 7x")
+    await passwords.hash_new("kaolin parr7")
+    with pytest.raises(WeakPassword, match="admin's password has at least 14"):
+        await passwords.hash_new("kaolin parr7", admin=True)
+    current = PasswordSettings(min_length=20, admin_min_length=8)
+    with pytest.raises(WeakPassword, match="at least 20"):
+        await passwords.hash_new("kaolin parrot", admin=True)
+    current = PasswordSettings(reject_common=False, min_strength=0)
+    await passwords.hash_new("password1")
+    current = PasswordSettings(reject_common=False, min_strength=1)
+    await passwords.hash_new("password1xx")
+    current = PasswordSettings(reject_common=True, min_strength=0)
+    with pytest.raises(WeakPassword):
+        await passwords.hash_new("password1")
+    passwords.close()
+
+
+LOOK_ALIKES = "4@8({[<3691!|0$5+7%2"
+
+
+@pytest.mark.parametrize("password", [LOOK_ALIKES * 50, (LOOK_ALIKES + "abcdefghijkl") * 30, "(1" * 500, "ab" * 512])
+async def test_no_password_takes_long_to_judge(password: str) -> None:
+    check_password("warm up the lists", PasswordSettings(), admin=False)
+    started = time.thread_time()
+    with contextlib.suppress(WeakPassword):
+        check_password(password, PasswordSettings(min_strength=4), inputs=(password, password[::-1]), admin=True)
+    assert time.thread_time() - started < 0.5
+
+
+async def test_threads_do_not_mix_up_whose_name_is_whose() -> None:
+    passwords = Passwords(
+        threads=4, parameters=QUICK, policy=lambda: PasswordSettings(reject_common=False, min_strength=3)
+    )
+    # Weak only for who is called so; the estimator itself keeps such words in a dictionary of the whole process.
+    names = ["qx7vtrmbgl", "zphrk2mqtw", "w9blsktndr", "mrzpn4fjrd"]
+
+    async def weak(password: str, name: str) -> bool:
+        try:
+            await passwords.hash_new(password, inputs=(name,))
+        except WeakPassword:
+            return True
+        return False
+
+    pairs = [(password, name) for password in names for name in names] * 5
+    assert await asyncio.gather(*(weak(*pair) for pair in pairs)) == [password == name for password, name in pairs]
+    passwords.close()
+
+
+PHC = "$argon2id$v=19$m=19456,t=2,p=1$"
+
+
+async def test_a_hash_from_elsewhere_is_taken_as_it_is() -> None:
+    passwords = Passwords()
+    for memory, passes, lanes in ((19456, 2, 1), (65536, 1, 4), (8, 1, 1)):
+        made = argon2.PasswordHasher(time_cost=passes, memory_cost=memory, parallelism=lanes).hash("an old password")
+        assert await passwords.accept_hash(made) == made
+        assert await passwords.verify(made, "an old password")
+    passwords.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "correct horse",
+        "{SSHA}abc",
+        "$2b$12$" + "a" * 53,
+        argon2.PasswordHasher(type=argon2.Type.I, memory_cost=8, time_cost=1, parallelism=1).hash("password"),
+        argon2.PasswordHasher(memory_cost=8, time_cost=1, parallelism=1).hash(""),
+        argon2.PasswordHasher(memory_cost=8, time_cost=1, parallelism=1, hash_len=8).hash("password"),
+        f"{PHC}c29tZXNhbHRzb21lc2FsdA",
+        f"{PHC}c29tZXNhbHRzb21lc2FsdA$",
+        f"{PHC}!!!!$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        f"{PHC}YQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=4194304,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=19456,t=1000000,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=99999999999999999999,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=-8,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=16$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\0",
+        "$argon2id$v=19$m=19456,t=2,p=1$ü$ü",
+        "$argon2id$" + "x" * 10_000,
+    ],
+)
+async def test_what_is_no_hash_of_ours_is_refused(text: str) -> None:
+    passwords = Passwords(parameters=QUICK)
+    with pytest.raises(InvalidValue):
+        await passwords.accept_hash(text)
+    passwords.close()
+
+
+_SOME = st.one_of(st.text(st.characters(codec="utf-8"), max_size=120), st.text("0123456789-/. ", max_size=120))
+
+
+@given(_SOME, st.lists(_SOME, max_size=3), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_judged(password: str, inputs: list[str], admin: bool) -> None:
+    with contextlib.suppress(WeakPassword):
+        check_password(password, PasswordSettings(min_strength=4), inputs=inputs, admin=admin)
+
+
+_PHC_LIKE = r"\A\$argon2id\$v=19\$m=[0-9]{1,6},t=[0-9]{1,3},p=[0-9]{1,3}\$[A-Za-z0-9+/=]{0,40}\$[A-Za-z0-9+/=]{0,60}\Z"
+
+
+@given(st.one_of(st.text(max_size=80), st.from_regex(_PHC_LIKE)))
+@settings(max_examples=100, deadline=None)
+def test_any_hash_is_judged(text: str) -> None:
+    with contextlib.suppress(InvalidValue):
+        check_hash(text)

@@ -220,7 +220,7 @@ async def test_depth_counts_what_waits(database: Database):
     await settle(database, claims[0], State.DELIVERED)
     async with database.acquire() as connection:
         depth = await queue.depth(connection)
-    assert depth.counts == {"queued": 1, "attempting": 1, "deferred": 0}
+    assert depth.counts == {"queued": 1, "attempting": 1, "deferred": 0, "held": 0}
     assert depth.late_seconds >= 0
 
 

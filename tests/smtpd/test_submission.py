@@ -87,8 +87,11 @@ async def test_a_suspended_account_sends_no_more(submission):
         await client.expect(f"MAIL FROM:<{JANE}>", "250")
         await client.expect("RSET", "250")
         await submission.directory.set_suspended(JANE, True)
-        await client.expect(f"MAIL FROM:<{JANE}>", "553 5.7.1")
-        await client.expect("MAIL FROM:<>", "553 5.7.1")
+        await client.expect(f"MAIL FROM:<{JANE}>", "421 4.7.0")
+        assert await client.closed() == b""
+    async with await submission.connect_tls() as client:
+        await client.ehlo()
+        assert (await client.login(JANE, "correct horse battery")).codes == "535 5.7.8"
 
 
 async def test_a_header_without_end_is_refused(submission):

@@ -41,7 +41,7 @@ class Hardened:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = scope["mailraven.request_id"] = secrets.token_hex(8)
         started = finished = False
         status = 500
 

@@ -1,8 +1,13 @@
-"""uvicorn's HTTP/1.1 protocol with a limit on how long a client may take to send a request."""
+"""uvicorn's HTTP/1.1 protocol: with a limit on how long a client may take to send a request, and behind balancers."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mailraven.net.addresses import normalized
+from mailraven.net.proxied import Client, ProxiedListener
 
 REQUEST_SECONDS = 20.0
 
@@ -11,10 +16,16 @@ class BoundedH11Protocol(H11Protocol):
     """uvicorn itself waits for ever for the first octet, and for the rest of a header that has begun."""
 
     request_seconds = REQUEST_SECONDS
+    vouched: Client | None = None
+    """Who the client is, by the word of a load balancer; else the peer of the transport."""
     _expiry: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.vouched is not None:
+            self.client = self.vouched
+        elif self.client is not None:
+            self.client = normalized(self.client[0]), self.client[1]
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
@@ -41,3 +52,19 @@ class BoundedH11Protocol(H11Protocol):
         self._expiry = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def behind_balancers(
+    protocol: type[BoundedH11Protocol], listener: ProxiedListener
+) -> Callable[..., asyncio.BaseProtocol]:
+    """What uvicorn calls for each connection, with its arguments for the protocol."""
+
+    def door(**arguments: Any) -> asyncio.BaseProtocol:
+        def make(client: Client | None) -> BoundedH11Protocol:
+            made = protocol(**arguments)
+            made.vouched = client
+            return made
+
+        return listener.factory(make, server_first=False)()
+
+    return door

@@ -9,7 +9,8 @@ import structlog
 import uvicorn
 
 from mailraven.adminapi.headers import AsgiApp, Hardened
-from mailraven.adminapi.protocol import REQUEST_SECONDS, BoundedH11Protocol
+from mailraven.adminapi.protocol import REQUEST_SECONDS, BoundedH11Protocol, behind_balancers
+from mailraven.net.proxied import ProxiedListener
 
 _log = structlog.get_logger(component="http")
 
@@ -25,14 +26,22 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """One application on some listeners."""
 
-    def __init__(self, app: AsgiApp, *, keep_alive: int = 15, request_seconds: float = REQUEST_SECONDS) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        *,
+        keep_alive: int = 15,
+        request_seconds: float = REQUEST_SECONDS,
+        proxied: ProxiedListener | None = None,
+    ) -> None:
+        """`proxied`: the listener behind load balancers that this is."""
         protocol = type("_Protocol", (BoundedH11Protocol,), {"request_seconds": request_seconds})
         self._config = uvicorn.Config(
             Hardened(app),
             lifespan="off",
             interface="asgi3",
             loop="none",
-            http=protocol,
+            http=protocol if proxied is None else behind_balancers(protocol, proxied),  # type: ignore[arg-type]
             ws="none",
             log_config=None,
             log_level="warning",

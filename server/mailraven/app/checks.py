@@ -10,6 +10,8 @@ from mailraven.app.sockets import Endpoint
 from mailraven.blobs import BlobStore
 from mailraven.config import Config
 from mailraven.db import Database, pending_migrations
+from mailraven.net.proxied import proxied_listeners
+from mailraven.proxy import LOCAL_V2
 from mailraven.queue import depth
 from mailraven.telemetry import metrics
 
@@ -23,16 +25,22 @@ def add_checks(
     monitor: HealthMonitor, config: Config, database: Database, blobs: BlobStore, endpoints: tuple[Endpoint, ...]
 ) -> None:
     """All that apply to these listeners."""
-    health = config.health
+    health, proxied = config.health, proxied_listeners(config)
     monitor.add("database", _database(database), interval=health.interval, required=True)
     monitor.add("blobs", _blobs(blobs), interval=health.probe_interval)
     monitor.add("queue", _queue(database, health.queue_late), interval=health.probe_interval)
     if config.blobs.kind == "file":
         monitor.add("disk", _disk(config.blobs.directory, health.disk_low, health.disk_full), interval=health.interval)
     for endpoint in endpoints:
-        if endpoint.name in _GREETINGS:
+        if endpoint.name not in _GREETINGS:
+            continue
+        door, host = proxied.get(endpoint.name), _WILDCARDS.get(endpoint.host, endpoint.host)
+        # From a listener that serves only balancers we would hear nothing, unless we are one of them.
+        if door is None or not door.required or host in door.trusted:
+            hello = LOCAL_V2 if door is not None and host in door.trusted else b""
             name = "smtp" if endpoint.name == "mx" else endpoint.name
-            monitor.add(name, _greeting(endpoint), interval=health.probe_interval, on_demand=True)
+            check = _greeting(endpoint.name, host, endpoint.port, hello)
+            monitor.add(name, check, interval=health.probe_interval, on_demand=True)
 
 
 def _database(database: Database) -> Check:
@@ -78,14 +86,14 @@ def _disk(directory: Path, low: int, full: int) -> Check:
     return check
 
 
-def _greeting(endpoint: Endpoint) -> Check:
-    """A listener that accepts but does not speak is not well."""
-    expected, farewell = _GREETINGS[endpoint.name]
-    host = _WILDCARDS.get(endpoint.host, endpoint.host)
+def _greeting(listener: str, host: str, port: int, hello: bytes) -> Check:
+    """A listener that accepts but does not speak is not well. `hello` goes first: a balancer's own health check."""
+    expected, farewell = _GREETINGS[listener]
 
     async def check() -> Report:
-        reader, writer = await asyncio.open_connection(host, endpoint.port)
+        reader, writer = await asyncio.open_connection(host, port)
         try:
+            writer.write(hello)
             line = await reader.readline()
             if not line.startswith(expected):
                 text = line[:80].decode("ascii", "replace").strip()

@@ -43,6 +43,16 @@ class DataDirectory:
         return self.path / "secrets" / "admin-token"
 
     @property
+    def master_key(self) -> Path:
+        """The master key of what is sealed in the database, mode 600."""
+        return self.path / "secrets" / "master-key"
+
+    @property
+    def api_url(self) -> Path:
+        """Where the HTTP API listens, as long as `up` runs: for the commands."""
+        return self.path / "run" / "api-url"
+
+    @property
     def settings(self) -> Path:
         """Settings that are read when they are there."""
         return self.path / "mailraven.yaml"
@@ -88,6 +98,20 @@ class DataDirectory:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._lock = descriptor
         return True
+
+    def is_locked(self) -> bool:
+        """Whether a program uses it now; it is not disturbed, and nothing is made."""
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def unlock(self) -> None:
         """Lets others use it."""

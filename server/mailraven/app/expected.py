@@ -5,6 +5,7 @@ from mailraven.blobs import BlobError
 from mailraven.config import ConfigError
 from mailraven.db import DatabaseUnavailable, EmbeddedPostgresError, MigrationError
 from mailraven.directory import DirectoryError
+from mailraven.sealing import SealingError
 from mailraven.tls import TlsError
 
 EXPECTED = (
@@ -14,6 +15,7 @@ EXPECTED = (
     DirectoryError,
     EmbeddedPostgresError,
     MigrationError,
+    SealingError,
     StartError,
     TlsError,
 )

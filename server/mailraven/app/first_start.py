@@ -4,10 +4,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mailraven import dkim
 from mailraven.app.data_directory import DataDirectory, write_private
 from mailraven.config import Config
 from mailraven.db import Database, migrate
-from mailraven.directory import Directory, DomainExists, NoSuchAccount, NoSuchToken, parse_address
+from mailraven.directory import Directory, DomainExists, NoSuchAccount, NoSuchToken, domain_specs, parse_address
+from mailraven.sealing import Sealer
 
 DEMO_DOMAIN = "example.test"  # RFC 2606 §2
 _DEMO_USERS = ("alice", "bob")
@@ -42,6 +44,7 @@ async def prepare(config: Config, data: DataDirectory, domain: str | None, users
     """Brings the database to the state that was asked for; the demo users only when it has no account."""
     assert config.database.url is not None  # noqa: S101 - `up` has set it
     dsn = config.database.url.get_secret_value()
+    sealer = Sealer.of(config.secrets)
     await migrate(dsn)
     database = await Database.connect(dsn, size=2, application_name="mailraven-start")
     directory = Directory(database)
@@ -52,6 +55,7 @@ async def prepare(config: Config, data: DataDirectory, domain: str | None, users
             wanted = [f"{name}@{domain or DEMO_DOMAIN}" for name in _DEMO_USERS]
         for name in _domains(domain, wanted):
             await _ensure_domain(directory, name)
+            await _ensure_dkim_key(database, sealer, name)
         made: dict[str, str] = {}
         for address in wanted:
             await _ensure_account(directory, address, made)
@@ -82,6 +86,19 @@ async def _ensure_domain(directory: Directory, name: str) -> None:
         await directory.create_domain(name)
     except DomainExists:
         return
+
+
+async def _ensure_dkim_key(database: Database, sealer: Sealer, name: str) -> None:
+    if not sealer.ready:
+        return
+    async with database.acquire() as connection:
+        domain = await domain_specs.read_domain(connection, name)
+        if await dkim.list_keys(connection, domain.id):
+            return
+    settings = domain.effective.security.dkim
+    fresh = await dkim.prepare_keys(settings)
+    async with database.transaction() as connection:
+        await dkim.ensure_key(connection, sealer, domain.id, settings, fresh=fresh)
 
 
 async def _ensure_account(directory: Directory, address: str, made: dict[str, str]) -> None:

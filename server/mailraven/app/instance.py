@@ -20,13 +20,14 @@ from mailraven.app.errors import StartError
 from mailraven.app.expected import EXPECTED
 from mailraven.app.first_start import Prepared, User, prepare
 from mailraven.app.link import WorkerLink
+from mailraven.app.master_key import with_master_key
 from mailraven.app.roles import ALL_ROLES, LISTENERS
 from mailraven.app.servers import import_role
 from mailraven.app.sockets import Endpoint, Reservation, reserve
 from mailraven.app.supervisor import Plan, Supervisor
 from mailraven.app.up import LOOPBACK, UpOptions
 from mailraven.app.worker import run_worker
-from mailraven.config import Config, ConfigError
+from mailraven.config import Config, ConfigError, TlsConfig
 from mailraven.db import EmbeddedPostgres, EmbeddedPostgresError
 from mailraven.directory import AddressError, normalize_domain, parse_address
 from mailraven.telemetry.multiprocess import WorkerSlot
@@ -50,19 +51,20 @@ def run(
     _check_names(options)
     if options.ready_file is not None:
         options.ready_file.unlink(missing_ok=True)
+    config = with_master_key(config, data)
     reservation = reserve(config.listeners, LISTENERS)
     postgres = _start_postgres(config, data)
     try:
         if postgres is not None:
             config = _with_database(config, postgres.dsn)
-        config, ca_file, prepared = _prepare(config, data, options)
+        fallback_tls, ca_file, prepared = _prepare(config, data, options)
         endpoints = {endpoint.name: endpoint for endpoint in reservation.endpoints}
         workers = config.workers or len(os.sched_getaffinity(0))
         running = Running(data.path, endpoints, prepared, ca_file, workers)
         plan = Plan(
             workers=workers,
-            work=_work(config, reservation),
-            ready=lambda: _announce(options, running, show),
+            work=_work(config, fallback_tls, reservation),
+            ready=lambda: _announce(options, data, running, show),
             drain_timeout=config.drain_timeout,
             stall_timeout=config.health.stall_timeout,
             metrics=data.metrics,
@@ -71,6 +73,7 @@ def run(
         )
         return Supervisor(plan).run()
     finally:
+        data.api_url.unlink(missing_ok=True)
         if options.ready_file is not None:
             options.ready_file.unlink(missing_ok=True)
         reservation.close()
@@ -109,17 +112,17 @@ def _with_database(config: Config, dsn: str) -> Config:
     return config.model_copy(update={"database": config.database.model_copy(update={"url": SecretStr(dsn)})})
 
 
-def _prepare(config: Config, data: DataDirectory, options: UpOptions) -> tuple[Config, Path | None, Prepared]:
+def _prepare(config: Config, data: DataDirectory, options: UpOptions) -> tuple[TlsConfig | None, Path | None, Prepared]:
     child = Child(lambda: _prepared_in_child(config, data, options), EXPECTED)
     for role in ALL_ROLES:  # meanwhile
         import_role(role)
     answer = child.result()
     prepared = Prepared(tuple(User(**user) for user in answer["users"]), answer["admin_token"])
     if answer["tls"] is None:
-        return config, None, prepared
+        return None, None, prepared
     files = {name: Path(path) for name, path in answer["tls"].items()}
-    ca_file = files.pop("ca_file")
-    return config.model_copy(update={"tls": config.tls.model_copy(update=files)}), ca_file, prepared
+    ca_file = files["ca_file"]
+    return TlsConfig(cert_file=files["cert_file"], key_file=files["key_file"]), ca_file, prepared
 
 
 def _prepared_in_child(config: Config, data: DataDirectory, options: UpOptions) -> dict[str, Any]:
@@ -140,17 +143,18 @@ def _names(config: Config) -> Sequence[str]:
     return [config.hostname, "localhost", LOOPBACK, "::1", *sorted(hosts)]
 
 
-def _work(config: Config, reservation: Reservation) -> Callable[[WorkerLink], int]:
+def _work(config: Config, fallback_tls: TlsConfig | None, reservation: Reservation) -> Callable[[WorkerLink], int]:
     gc.freeze()  # what is there now stays out of the workers' collections, and so shared
 
     def work(link: WorkerLink) -> int:
         reservation.close()
-        return run_worker(config, ALL_ROLES, reservation.endpoints, link)
+        return run_worker(config, ALL_ROLES, reservation.endpoints, link, fallback_tls)
 
     return work
 
 
-def _announce(options: UpOptions, running: Running, show: Callable[[Running], None]) -> None:
+def _announce(options: UpOptions, data: DataDirectory, running: Running, show: Callable[[Running], None]) -> None:
+    ready_file.write_api_url(data.api_url, running.endpoints["http"])
     with contextlib.suppress(OSError):  # nobody reads the summary
         show(running)
     if options.ready_file is not None:

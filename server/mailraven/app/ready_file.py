@@ -1,5 +1,6 @@
 """The JSON of --ready-file: where everything listens and how to sign in."""
 
+import dataclasses
 import json
 import os
 from collections.abc import Mapping
@@ -37,6 +38,15 @@ def url(endpoint: Endpoint) -> str:
     """Of an HTTP listener."""
     host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
     return f"http://{host}:{endpoint.port}"
+
+
+def write_api_url(path: Path, http: Endpoint) -> None:
+    """For the commands on this machine: one that listens everywhere is called on the loopback."""
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - looked at, not bound
+    try:
+        write_private(path, url(dataclasses.replace(http, host=loopback.get(http.host, http.host))) + "\n")
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from None
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -3,12 +3,16 @@
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mailraven.adminapi.ops import OpsApp
 from mailraven.app.compose import Nouns
 from mailraven.app.roles import Role, Tls
 from mailraven.config import Config
+from mailraven.net.proxied import proxied_listeners
+
+if TYPE_CHECKING:
+    from mailraven.adminapi.services import ApiServices
 
 Listening = tuple[str, socket.socket, Tls]
 
@@ -49,7 +53,7 @@ def make_servers(
     if Role.DELIVERY in roles:
         servers.append((Role.DELIVERY, _delivery(config, nouns)))
     if Role.ADMIN in roles:
-        servers.append((Role.ADMIN, _admin(nouns, ops)))
+        servers.append((Role.ADMIN, _admin(config, nouns, ops)))
     return servers
 
 
@@ -69,6 +73,10 @@ def _smtp(roles: Sequence[Role], config: Config, nouns: Nouns, tls: ssl.SSLConte
                 hostname=config.hostname,
                 tls=tls,
                 budget=budget,
+                proxied=proxied_listeners(config),
+                trace=nouns.trace,
+                gate=nouns.gate,
+                settings=nouns.settings,
             ),
         )
         for role in roles
@@ -78,7 +86,16 @@ def _smtp(roles: Sequence[Role], config: Config, nouns: Nouns, tls: ssl.SSLConte
 def _imap(config: Config, nouns: Nouns, tls: ssl.SSLContext | None) -> Server:
     from mailraven.imapd import ImapServer
 
-    return ImapServer(nouns.mailstore, nouns.directory, config.imap, hostname=config.hostname, tls=tls)
+    return ImapServer(
+        nouns.mailstore,
+        nouns.directory,
+        config.imap,
+        hostname=config.hostname,
+        tls=tls,
+        proxied=proxied_listeners(config),
+        gate=nouns.gate,
+        trace=nouns.trace,
+    )
 
 
 def _delivery(config: Config, nouns: Nouns) -> Server:
@@ -87,9 +104,28 @@ def _delivery(config: Config, nouns: Nouns) -> Server:
     return DeliveryServer(config, nouns)
 
 
-def _admin(nouns: Nouns, ops: OpsApp) -> Server:
+def _admin(config: Config, nouns: Nouns, ops: OpsApp) -> Server:
     from mailraven.adminapi.api import make_api
     from mailraven.adminapi.ops import with_ops
     from mailraven.adminapi.server import HttpServer
 
-    return HttpServer(with_ops(make_api(nouns.directory), ops))
+    app = with_ops(make_api(api_services(config, nouns)), ops)
+    return HttpServer(app, proxied=proxied_listeners(config).get("http"))
+
+
+def api_services(config: Config, nouns: Nouns) -> "ApiServices":
+    """What the routes of the admin API work with."""
+    from mailraven.adminapi.services import ApiServices
+
+    return ApiServices(
+        config=config,
+        database=nouns.database,
+        directory=nouns.directory,
+        mailstore=nouns.mailstore,
+        settings=nouns.settings,
+        audit=nouns.audit,
+        gate=nouns.gate,
+        sealer=nouns.sealer,
+        trace=nouns.trace,
+        token_uses=nouns.token_uses,
+    )

@@ -27,6 +27,7 @@ _log = structlog.get_logger(component="supervisor")
 _STABLE_SECONDS = 10.0  # a worker that lived so long is started again at once
 _BACKOFF_FIRST, _BACKOFF_LAST = 0.1, 10.0
 _GRACE = 5.0  # beyond drain_timeout, for what follows the drain
+_OWN_STALL = 5.0  # a turn of ours takes a second
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -73,6 +74,7 @@ class Supervisor:
         self._signals: list[int] = []
         self._stop_at: float | None = None  # deadline of the drain
         self._told = False
+        self._turned = time.monotonic()
         self._code = 0
         self._postgres_due = 0.0  # when to try again to start it
         self._postgres_pause = _POSTGRES_PAUSE
@@ -107,6 +109,10 @@ class Supervisor:
         self._obey_signals()
         self._reap()
         now = time.monotonic()
+        if now - self._turned > _OWN_STALL:
+            # A paused container, a suspended machine: it was we who stood still, the workers' beats are yet to come.
+            self._forgive(now)
+        self._turned = now
         if self._stop_at is None:
             self._keep_postgres()
             self._kill_stalled(now)
@@ -261,9 +267,11 @@ class Supervisor:
             _log.error("postgres does not start", reason=str(error), again_in=self._postgres_pause)
             self._postgres_due = time.monotonic() + self._postgres_pause
             self._postgres_pause = min(self._postgres_pause * 2, _POSTGRES_PAUSE_MOST)
-        now = time.monotonic()
+        self._forgive(time.monotonic())  # what they said meanwhile has not been read yet
+
+    def _forgive(self, now: float) -> None:
         for slot in self._slots:
-            slot.heard = now  # what they said meanwhile has not been read yet
+            slot.heard = now
 
     def _tell_ready(self) -> None:
         if self._told or not all(slot.ready for slot in self._slots):

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-import ssl
+import sys
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -18,14 +18,16 @@ from mailraven.app.checks import add_checks, watch_process
 from mailraven.app.compose import Nouns, build_nouns
 from mailraven.app.errors import StartError
 from mailraven.app.link import WorkerLink, end_at_once
+from mailraven.app.memory import return_large_blocks
 from mailraven.app.roles import LISTENERS, Role
 from mailraven.app.servers import Listening, Server, make_servers
 from mailraven.app.sockets import Endpoint, listen
 from mailraven.blobs import BlobUnavailable
-from mailraven.config import Config, ConfigError
+from mailraven.certificates import ServedCertificates, WatchedFiles
+from mailraven.config import Config, ConfigError, TlsConfig
 from mailraven.db import DatabaseUnavailable, MigrationError, pending_migrations
 from mailraven.telemetry.multiprocess import exposition
-from mailraven.tls import TlsContexts, TlsError
+from mailraven.tls import TlsError
 
 _log = structlog.get_logger(component="worker")
 _RETRY_FIRST, _RETRY_LAST = 0.2, 5.0
@@ -33,12 +35,21 @@ FATAL = 78  # sysexits.h EX_CONFIG: starting again would not help
 
 
 def run_worker(
-    config: Config, roles: Sequence[Role], endpoints: Sequence[Endpoint], link: WorkerLink | None = None
+    config: Config,
+    roles: Sequence[Role],
+    endpoints: Sequence[Endpoint],
+    link: WorkerLink | None = None,
+    fallback_tls: TlsConfig | None = None,
 ) -> int:
-    """Serves until SIGTERM (or, without a supervisor, SIGINT); the exit code."""
+    """Serves until SIGTERM (or, without a supervisor, SIGINT); the exit code.
+
+    `fallback_tls` serves until there is a certificate for the host name in the store.
+    """
+    return_large_blocks()
     gc.freeze()
     gc.enable()
-    worker = _Worker(config, tuple(roles), tuple(endpoints), link)
+    sys.unraisablehook = _log_unraisable
+    worker = _Worker(config, tuple(roles), tuple(endpoints), link, fallback_tls or TlsConfig())
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(worker.run())
@@ -48,14 +59,28 @@ def run_worker(
     return 0
 
 
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Errors where nobody could catch them: to the log, not as they are to stderr."""
+    error = unraisable.exc_value
+    if isinstance(error, UnicodeDecodeError) and isinstance(unraisable.object, bytes):
+        return  # a client's SNI that is no name (RFC 6066 §3); its handshake has failed
+    _log.error("error in a callback", exc_info=error)
+
+
 class _Worker:
     def __init__(
-        self, config: Config, roles: tuple[Role, ...], endpoints: tuple[Endpoint, ...], link: WorkerLink | None
+        self,
+        config: Config,
+        roles: tuple[Role, ...],
+        endpoints: tuple[Endpoint, ...],
+        link: WorkerLink | None,
+        fallback_tls: TlsConfig,
     ) -> None:
         self._config = config
         self._roles = roles
         self._endpoints = endpoints
         self._link = link
+        self._fallback_tls = fallback_tls
         self._stop = asyncio.Event()
         self._monitor = HealthMonitor(config.health)
         self._ops = OpsApp(self._monitor, exposition())
@@ -106,11 +131,18 @@ class _Worker:
         return [(end.name, listen(end), end.tls) for end in self._endpoints if end.name in names]
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        context = self._tls_context()
+        files = _watched(self._config.tls) if self._speaks_tls() else None
         nouns = await self._connect()
         stack.push_async_callback(nouns.close)
+        certificates = self._certificates(nouns, files)
+        context = None if certificates is None else certificates.contexts.server_context()
         servers = make_servers(self._roles, self._config, nouns, context, self._ops)
         await nouns.database.listener.start()
+        await nouns.settings.load()
+        await nouns.gate.start()
+        if certificates is not None:
+            stack.push_async_callback(certificates.close)
+            await certificates.start()
         for role, server in servers:
             await server.start(self._listen(role))
             self._servers.append(server)
@@ -121,14 +153,15 @@ class _Worker:
         if self._link is not None:
             self._link.ready()
 
-    def _tls_context(self) -> ssl.SSLContext | None:
-        needed = [end.name for end in self._endpoints if end.tls != "none"]
-        cert_file, key_file = self._config.tls.cert_file, self._config.tls.key_file
-        if not needed:
+    def _certificates(self, nouns: Nouns, files: WatchedFiles | None) -> ServedCertificates | None:
+        if not self._speaks_tls():
             return None
-        if cert_file is None or key_file is None:
-            raise ConfigError([f"tls.cert_file: needed by the listeners {', '.join(needed)}"])
-        return TlsContexts(cert_file, key_file).server_context()
+        return ServedCertificates(
+            nouns.database, nouns.sealer, self._config.hostname, files=files, fallback=_watched(self._fallback_tls)
+        )
+
+    def _speaks_tls(self) -> bool:
+        return any(end.tls != "none" for end in self._endpoints)
 
     async def _connect(self) -> Nouns:
         """Waits for the database and the blob store; /readyz says "starting" meanwhile."""
@@ -155,6 +188,11 @@ class _Worker:
             if isinstance(result, BaseException):
                 _log.error("drain failed", exc_info=result)
         _log.info("stopped")
+
+
+def _watched(tls: TlsConfig) -> WatchedFiles | None:
+    """Raises TlsError when files are named that cannot be used."""
+    return None if tls.cert_file is None or tls.key_file is None else WatchedFiles(tls.cert_file, tls.key_file)
 
 
 async def _connect_once(config: Config, dsn: str) -> Nouns:

@@ -1,13 +1,15 @@
-"""Runs a change of the directory for a command."""
+"""Without a running server: a change of the directory on the database itself."""
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from mailraven.cli.problems import reported
 from mailraven.directory import Directory
+
+if TYPE_CHECKING:
+    from mailraven.db import Database
 
 T = TypeVar("T")
 
@@ -17,21 +19,32 @@ def with_directory(
     files: Sequence[Path] | None,
     assignments: Sequence[str] | None,
     action: Callable[[Directory], Awaitable[T]],
+    audit: tuple[str, str] | None = None,
 ) -> T:
-    """What `action` returns; problems end the command."""
+    """What `action` returns; a change is audited. Raises the errors of app.expected."""
     from mailraven.app.access import open_dsn
 
-    with reported(), open_dsn(data, files or (), os.environ, assignments or ()) as dsn:
-        return asyncio.run(_run(dsn, action))
+    with open_dsn(data, files or (), os.environ, assignments or ()) as dsn:
+        return asyncio.run(_run(dsn, action, audit))
 
 
-async def _run(dsn: str, action: Callable[[Directory], Awaitable[T]]) -> T:
+async def _run(dsn: str, action: Callable[[Directory], Awaitable[T]], audit: tuple[str, str] | None) -> T:
     from mailraven.db import Database
 
     database = await Database.connect(dsn, size=1, application_name="mailraven-cli")
     directory = Directory(database)
     try:
-        return await action(directory)
+        result = await action(directory)
+        if audit is not None:
+            await _record(database, *audit)
+        return result
     finally:
         await directory.close()
         await database.close()
+
+
+async def _record(database: "Database", action: str, target: str) -> None:
+    from mailraven.audit import Entry, write
+
+    async with database.transaction() as connection:
+        await write(connection, Entry(actor="cli", ip="", request_id="", action=action, target=target))

@@ -2,12 +2,9 @@
 
 import typer
 
-app = typer.Typer(help="Documentation that is generated from the program.", no_args_is_help=True)
+from mailraven.cli.groups import Commands
 
-
-@app.callback()
-def docs() -> None:
-    """Documentation that is generated from the program."""
+app = Commands("Documentation that is generated from the program.")
 
 
 @app.command("configuration")
@@ -19,3 +16,15 @@ def configuration() -> None:
     from mailraven.config.documentation import render
 
     typer.echo(render(), nl=False)
+
+
+@app.command("cli")
+def cli() -> None:
+    """Print every command with its options, as Markdown.
+
+    Example:  mailraven docs cli > docs/cli.md
+    """
+    from mailraven.cli.main import app as program
+    from mailraven.cli.reference import render
+
+    typer.echo(render(program), nl=False)

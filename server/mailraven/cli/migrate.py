@@ -5,10 +5,14 @@ import os
 
 import typer
 
+from mailraven.cli.groups import Commands
 from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data
 from mailraven.cli.problems import reported
 
+app = Commands(single=True)
 
+
+@app.command("migrate")
 def migrate(data: Data = DEFAULT_DATA, config: ConfigFiles = None, assignments: Assignments = None) -> None:
     """Bring the database to this version's schema. Safe to run again and at the same time from anywhere.
 

@@ -6,14 +6,17 @@ from typing import Annotated
 import typer
 
 from mailraven.app.roles import Role
+from mailraven.cli.groups import Commands
 from mailraven.cli.options import Assignments, ConfigFiles, Workers
 from mailraven.cli.problems import reported
 
 _ROLES = "mx, submission, imap, delivery, admin: one or more."
+app = Commands(single=True)
 
 
+@app.command("serve")
 def serve(
-    roles: Annotated[list[Role], typer.Argument(metavar="ROLE...", help=_ROLES, show_default=False)],
+    roles: Annotated[list[Role], typer.Argument(metavar="ROLE", help=_ROLES, show_default=False)],
     workers: Workers = None,
     config: ConfigFiles = None,
     assignments: Assignments = None,

@@ -7,12 +7,15 @@ from typing import Annotated
 
 import typer
 
+from mailraven.cli.groups import Commands
 from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data, Workers, option
 from mailraven.cli.problems import reported
 
 _PORTS = "Ports N to N+6: SMTP, submission, submissions, IMAP, IMAPS, HTTP, health. 0: any free ones."
+app = Commands(single=True)
 
 
+@app.command("up")
 def up(
     data: Data = DEFAULT_DATA,
     host: Annotated[str | None, option(metavar="ADDRESS", help="Where to listen. [default: 127.0.0.1]")] = None,

@@ -15,6 +15,7 @@ from mailraven.config.imap import ImapConfig
 from mailraven.config.listeners import ListenerConfig, ListenersConfig
 from mailraven.config.loading import load
 from mailraven.config.log import LogConfig
+from mailraven.config.secrets import SecretsConfig
 from mailraven.config.smtp import SmtpConfig
 from mailraven.config.tls import TlsConfig
 
@@ -32,6 +33,7 @@ __all__ = [
     "ListenersConfig",
     "LogConfig",
     "S3Config",
+    "SecretsConfig",
     "SmtpConfig",
     "TlsConfig",
     "load",

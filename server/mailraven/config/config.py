@@ -10,9 +10,12 @@ from mailraven.config.blobs import BlobsConfig
 from mailraven.config.database import DatabaseConfig
 from mailraven.config.delivery import DeliveryConfig
 from mailraven.config.health import HealthConfig
+from mailraven.config.http import HttpConfig
 from mailraven.config.imap import ImapConfig
 from mailraven.config.listeners import ListenersConfig
 from mailraven.config.log import LogConfig
+from mailraven.config.proxy import ProxyConfig
+from mailraven.config.secrets import SecretsConfig
 from mailraven.config.section import Section
 from mailraven.config.smtp import SmtpConfig
 from mailraven.config.tls import TlsConfig
@@ -39,9 +42,12 @@ class Config(Section):
     database: DatabaseConfig = DatabaseConfig()
     blobs: BlobsConfig = BlobsConfig()
     listeners: ListenersConfig = ListenersConfig()
+    proxy: ProxyConfig = ProxyConfig()
     tls: TlsConfig = TlsConfig()
+    secrets: SecretsConfig = SecretsConfig()
     smtp: SmtpConfig = SmtpConfig()
     imap: ImapConfig = ImapConfig()
+    http: HttpConfig = HttpConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     auth: AuthConfig = AuthConfig()
     backup: BackupConfig = BackupConfig()

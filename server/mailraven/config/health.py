@@ -18,8 +18,9 @@ class HealthConfig(Section):
     probe_interval: Seconds = 30.0
     """How long the answer of a dearer check counts: the blob store, the queue, and, when /health is asked,
     a connection to the own SMTP and IMAP listeners."""
-    stall_timeout: Seconds = Field(default=60.0, ge=5)
-    """How long the event loop of a worker may stand still before the supervisor replaces the worker."""
+    stall_timeout: Seconds = Field(default=20.0, ge=5)
+    """How long the event loop of a worker may stand still before the supervisor replaces the worker. Until then its
+    share of the new connections waits in vain; it beats every 2 seconds, and no work of the loop takes one."""
     disk_low: Size = 1024 * 1024 * 1024
     """Free disk space under which the disk is degraded."""
     disk_full: Size = 128 * 1024 * 1024

@@ -1,9 +1,18 @@
 """Settings of the listening sockets."""
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
 
 from mailraven.config.section import Section
 from mailraven.config.units import Port
+
+
+def _said_no(value: object) -> object:
+    return "off" if value is False else value  # what YAML makes of `off`
+
+
+ProxyProtocol = Literal["off", "accept", "require"]
 
 
 class ListenerConfig(Section):
@@ -15,42 +24,51 @@ class ListenerConfig(Section):
     """The port; 0 lets the system choose one."""
 
 
-class MxListener(ListenerConfig):
+class ClientListener(ListenerConfig):
+    """A TCP socket that a load balancer may stand before."""
+
+    proxy_protocol: Annotated[ProxyProtocol, BeforeValidator(_said_no)] = "off"
+    """Whether peers in proxy.trusted_networks say by the PROXY protocol (version 1 or 2) who the client is. `accept`:
+    they may; who is not trusted is served as itself, but refused if it sends the header. `require`: they must, and
+    nobody else is served."""
+
+
+class MxListener(ClientListener):
     """Mail from the internet (role mx; STARTTLS)."""
 
     port: Port = 2525
     """The port; 0 lets the system choose one."""
 
 
-class SubmissionListener(ListenerConfig):
+class SubmissionListener(ClientListener):
     """Mail from the users' clients (role submission; STARTTLS)."""
 
     port: Port = 5587
     """The port; 0 lets the system choose one."""
 
 
-class SubmissionsListener(ListenerConfig):
+class SubmissionsListener(ClientListener):
     """Mail from the users' clients (role submission; implicit TLS)."""
 
     port: Port = 5465
     """The port; 0 lets the system choose one."""
 
 
-class ImapListener(ListenerConfig):
+class ImapListener(ClientListener):
     """Mailboxes (role imap; STARTTLS)."""
 
     port: Port = 1143
     """The port; 0 lets the system choose one."""
 
 
-class ImapsListener(ListenerConfig):
+class ImapsListener(ClientListener):
     """Mailboxes (role imap; implicit TLS)."""
 
     port: Port = 9993
     """The port; 0 lets the system choose one."""
 
 
-class HttpListener(ListenerConfig):
+class HttpListener(ClientListener):
     """HTTP API (role admin)."""
 
     port: Port = 8080

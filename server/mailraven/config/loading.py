@@ -12,11 +12,12 @@ from pydantic_core import ErrorDetails
 
 from mailraven.config.config import Config
 from mailraven.config.errors import ConfigError
+from mailraven.config.listeners import ClientListener
 from mailraven.config.section import Section
 
 PREFIX = "MAILRAVEN_"
 # A secret may come from a file: KEY_file beside KEY.
-_SECRETS = (("database", "url"), ("blobs", "s3", "secret_key"), ("backup", "s3", "secret_key"))
+_SECRETS = (("database", "url"), ("blobs", "s3", "secret_key"), ("backup", "s3", "secret_key"), ("secrets", "key"))
 
 Key = tuple[str, ...]
 Values = dict[Key, tuple[Any, str]]  # the value of a leaf and the words for its source
@@ -44,9 +45,12 @@ def load(
     _override(values, _from_assignments(assignments))
     _read_secret_files(values)
     try:
-        return Config.model_validate(_tree(values))
+        config = Config.model_validate(_tree(values))
     except ValidationError as error:
         raise ConfigError(_explain(error, values)) from None
+    if problems := _contradictions(config, values):
+        raise ConfigError(problems)
+    return config
 
 
 def _override(values: Values, stronger: Values) -> None:
@@ -74,6 +78,19 @@ def _flatten(tree: Any, key: Key, source: str, values: Values) -> None:
             _flatten(value, (*key, str(name)), source, values)
     elif not (tree is None and _is_section(key)):  # `smtp:` with nothing below it
         values[key] = (tree, source)
+
+
+def _contradictions(config: Config, values: Values) -> list[str]:
+    """Settings that are right each by itself, but not together."""
+    if config.proxy.trusted_networks:
+        return []
+    problems = []
+    for name, listener in config.listeners:
+        if isinstance(listener, ClientListener) and listener.proxy_protocol != "off":
+            key = ("listeners", name, "proxy_protocol")
+            text = f"{listener.proxy_protocol} needs proxy.trusted_networks, the addresses of the load balancers"
+            problems.append(f"{'.'.join(key)} ({_source(key, values)}): {text}")
+    return problems
 
 
 def _is_section(key: Key) -> bool:

@@ -8,10 +8,12 @@ from mailraven.config.section import Section
 
 
 class TlsConfig(Section):
-    """The certificate of every listener. TLS 1.2 and 1.3 are spoken."""
+    """The default certificate of the listeners; those of the certificate store come first for the names they have.
+    TLS 1.2 and 1.3 are spoken."""
 
     cert_file: Path | None = None
-    """The certificate chain in PEM, the server's own first; `mailraven up` makes a self-signed one."""
+    """The certificate chain in PEM, the server's own first; read again when it changes. Default: the certificate of
+    the store for the host name, else a self-signed one."""
     key_file: Path | None = None
     """The private key in PEM, without a pass phrase."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
@@ -89,10 +90,21 @@ def parse_endpoint(value: object) -> object:
     return f"{host}:{int(port)}"
 
 
+def parse_network(value: object) -> object:
+    """An address or a network as CIDR, checked and kept as text."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return str(ip_network(value.strip()))
+    except ValueError:
+        raise ValueError('expected a network such as "10.0.0.0/8" or "2001:db8::/32", or an address') from None
+
+
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Seconds = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 Hostname = Annotated[str, BeforeValidator(parse_hostname)]
 Endpoint = Annotated[str, BeforeValidator(parse_endpoint)]
+Network = Annotated[str, BeforeValidator(parse_network)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 _T = TypeVar("_T")
@@ -104,5 +116,6 @@ UNIT_NAMES: dict[Callable[[object], object], str] = {
     parse_duration: "duration",
     parse_hostname: "host name",
     parse_endpoint: "host:port",
+    parse_network: "network",
     split_commas: "list",
 }

@@ -6,16 +6,18 @@ import asyncio
 
 import structlog
 
-from mailraven import queue
+from mailraven import queue, trace
 from mailraven.db import Database, DatabaseUnavailable, acquire_lease
 from mailraven.mailstore import Mailstore, Unavailable
 from mailraven.telemetry import metrics
 
 _log = structlog.get_logger(component="delivery")
 KEEP_SECONDS = 7 * 86400.0  # finished recipients, for tracing
+TRACE_SECONDS = 30 * 86400.0
 _COUNT_EVERY = 30.0
 _PURGE_EVERY = 3600.0
 _PURGE_LEASE = "queue-purge"
+_TRACE_LEASE = "trace-purge"
 _COLLECT_LEASE = "body-collector"
 
 
@@ -27,6 +29,7 @@ async def run(database: Database, mailstore: Mailstore, token: str) -> None:
             await measure(database)
             if rounds % (_PURGE_EVERY // _COUNT_EVERY) == 0:
                 await purge(database, token)
+                await purge_trace(database, token)
                 await collect(database, mailstore, token)
         except (DatabaseUnavailable, Unavailable) as error:
             _log.warning("housekeeping waits for the database", error=str(error))
@@ -37,8 +40,9 @@ async def run(database: Database, mailstore: Mailstore, token: str) -> None:
 
 
 async def measure(database: Database) -> None:
-    """Set the gauges."""
+    """Set the gauges, once what came back for accounts that are held is held too."""
     async with database.acquire() as connection:
+        await queue.sweep_held(connection)
         depth = await queue.depth(connection)
     for state, count in depth.counts.items():
         metrics.QUEUE_DEPTH.labels(state=state).set(count)
@@ -59,6 +63,22 @@ async def purge(database: Database, token: str) -> int:
             break
     if total:
         _log.info("finished messages cleared away", messages=total)
+    return total
+
+
+async def purge_trace(database: Database, token: str) -> int:
+    """Forget what happened to mail long ago, in small transactions; 0 when another process is at it."""
+    total = 0
+    while True:
+        async with database.transaction() as connection:
+            if await acquire_lease(connection, _TRACE_LEASE, token, _PURGE_EVERY * 0.9) is None:
+                return total
+            count = await trace.purge(connection, TRACE_SECONDS)
+        total += count
+        if not count:
+            break
+    if total:
+        _log.info("old trace events cleared away", events=total)
     return total
 
 

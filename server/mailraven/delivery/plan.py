@@ -21,6 +21,8 @@ class Planned:
 
     transition: Transition
     report: Report | None = None
+    tls: str = ""
+    """Protocol and cipher of the connection, for the trace."""
 
 
 def plan(
@@ -28,7 +30,7 @@ def plan(
 ) -> list[Planned]:
     """An outcome for each recipient of the claim, in order. Mail from the null sender gets no DSN (RFC 5321 §6.1)."""
     planned = [
-        _plan_one(claim, recipient, outcome, schedule, now, rng)
+        replace(_plan_one(claim, recipient, outcome, schedule, now, rng), tls=outcome.tls)
         for recipient, outcome in zip(claim.recipients, outcomes, strict=True)
     ]
     return planned if claim.return_path else [replace(one, report=None) for one in planned]
@@ -40,7 +42,7 @@ def postponed(planned: Sequence[Planned], now: datetime) -> list[Planned]:
     return [
         one
         if one.report is None
-        else Planned(replace(one.transition, state=State.DEFERRED, due_at=later, delay_warned=False))
+        else Planned(replace(one.transition, state=State.DEFERRED, due_at=later, delay_warned=False), tls=one.tls)
         for one in planned
     ]
 
@@ -60,10 +62,11 @@ def _plan_one(
         return Planned(transition(State.DELIVERED))
     if outcome.result is Result.FAILED:
         return Planned(transition(State.FAILED), _report(recipient, Action.FAILED, outcome))
+    first_try = recipient.clock_from or claim.created_at
     decision = decide(
         schedule,
         attempts=recipient.attempts + 1,
-        first_try=claim.created_at,
+        first_try=first_try,
         now=now,
         rng=rng,
         delay_warned=recipient.delay_warned,
@@ -74,7 +77,7 @@ def _plan_one(
     deferred = transition(State.DEFERRED, due_at=decision.at)
     if not decision.warn_delayed:
         return Planned(deferred)
-    until = claim.created_at + timedelta(seconds=schedule.max_age)
+    until = first_try + timedelta(seconds=schedule.max_age)
     return Planned(replace(deferred, delay_warned=True), _report(recipient, Action.DELAYED, outcome, until))
 
 

@@ -26,7 +26,7 @@ from mailraven.delivery.session import Envelope, LeaseOver, Progress, Timeouts
 from mailraven.delivery.settlement import Nouns, Settlement
 from mailraven.dns import Resolver
 from mailraven.mailstore import BodyRef, Unavailable
-from mailraven.queue import Claim, Room, Schedule
+from mailraven.queue import Claim, ClaimedRecipient, Room, Schedule
 from mailraven.telemetry import metrics
 
 _log = structlog.get_logger(component="delivery")
@@ -35,6 +35,7 @@ CHANNEL = "mailraven_queue"
 _RECIPIENTS = 100  # of one transaction at most (RFC 5321 §4.5.3.1.8)
 _MEMORY = 64 << 20  # octets of messages being sent
 _AWAY_SECONDS = 2.0
+_CANCELLED = "5.7.0"
 _WRITE_SECONDS = 5.0  # for outcomes known at the end of a drain
 
 
@@ -223,14 +224,21 @@ class DeliveryServer:
             self.wake()
 
     async def _attempt(self, running: _Running) -> list[Outcome]:
+        """An outcome for each recipient; what was cancelled fails without an attempt."""
+        recipients = running.claim.recipients
+        wanted = [recipient for recipient in recipients if not recipient.cancelled]
+        sent = iter(await self._send(running, wanted) if wanted else ())
+        return [Outcome(_CANCELLED, one.cancelled) if one.cancelled else next(sent) for one in recipients]
+
+    async def _send(self, running: _Running, recipients: Sequence[ClaimedRecipient]) -> list[Outcome]:
         claim = running.claim
         if claim.size <= 0:
             _log.error("message without content", trace_id=claim.trace_id, queue_id=claim.message_id)
-            return [Outcome("4.3.0", "the content of the message is missing")] * len(claim.recipients)
+            return [Outcome("4.3.0", "the content of the message is missing")] * len(recipients)
         ref = BodyRef(claim.body_account, claim.body_id, b"", claim.size)
         job = Job(
             domain=claim.domain,
-            envelope=Envelope(claim.return_path, tuple(r.address for r in claim.recipients), eight_bit=claim.eight_bit),
+            envelope=Envelope(claim.return_path, tuple(r.address for r in recipients), eight_bit=claim.eight_bit),
             size=claim.size,
             smtputf8=claim.smtputf8,
             read=lambda: self._mailstore.read(ref),
@@ -246,7 +254,7 @@ class DeliveryServer:
         except Exception:  # noqa: BLE001 - one message's trouble is not the others'
             _log.exception("attempt failed", trace_id=claim.trace_id, queue_id=claim.message_id)
             problem = Outcome("4.3.0", "internal error of the sending server")
-        return [problem] * len(claim.recipients)
+        return [problem] * len(recipients)
 
     async def _give_back(self, running: _Running) -> None:
         """Interrupted by drain: after the final dot it counts as an attempt of unknown end (RFC 1047)."""

@@ -19,7 +19,7 @@ import structlog
 
 from mailraven import queue
 from mailraven.db import Connection, Database, DatabaseUnavailable
-from mailraven.delivery import dsn
+from mailraven.delivery import dsn, tracing
 from mailraven.delivery.outcome import Outcome
 from mailraven.delivery.plan import Planned, plan, postponed
 from mailraven.directory import (
@@ -43,6 +43,7 @@ from mailraven.mailstore import (
 from mailraven.queue import Claim, Schedule
 from mailraven.smtp.received import delivered_to, return_path
 from mailraven.telemetry import metrics
+from mailraven.trace import Recorder
 
 _log = structlog.get_logger(component="delivery")
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -57,6 +58,8 @@ class Nouns(Protocol):
     def directory(self) -> Directory: ...
     @property
     def mailstore(self) -> Mailstore: ...
+    @property
+    def trace(self) -> Recorder: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Settlement:
         self._database = nouns.database
         self._directory = nouns.directory
         self._mailstore = nouns.mailstore
+        self._trace = nouns.trace
         self._hostname = hostname
         self._schedule = schedule
         self._return_header_max = return_header_max
@@ -128,7 +132,9 @@ class Settlement:
             ours = await queue.settle(connection, claim, [one.transition for one in planned])
             if address is not None:
                 sent = await self._notify(connection, claim, planned, ours, address, header)
+        tracing.attempted(self._trace, claim, planned, ours)
         for action, delivered in sent:
+            tracing.notified(self._trace, claim, planned, ours, action, delivered)
             self._mailstore.intake.announce(delivered)
             metrics.DELIVERY_DSNS.labels(action=str(action)).inc()
             _log.info(

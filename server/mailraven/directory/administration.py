@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from mailraven.db import Connection, Database, DatabaseUnavailable
 from mailraven.directory import changes, listing, tokens
+from mailraven.directory.account_settings import read_account
 from mailraven.directory.errors import DirectoryUnavailable
 from mailraven.directory.model import Account, Alias, Domain
 from mailraven.directory.passwords import Passwords
@@ -48,7 +49,9 @@ class Administration:
         """Raises AccountExists, AliasExists, NoSuchDomain, InvalidValue, WeakPassword,
         DirectoryUnavailable.
         """
-        password_hash = None if password is None else await self._passwords.hash(password)
+        password_hash = (
+            None if password is None else await self.hash_password(password, address=address, display_name=display_name)
+        )
         async with self._change() as connection:
             return await changes.create_account(
                 connection, address, password_hash, display_name=display_name, quota_bytes=quota_bytes
@@ -56,9 +59,27 @@ class Administration:
 
     async def set_password(self, address: str, password: str | None) -> None:
         """Raises NoSuchAccount, WeakPassword, DirectoryUnavailable."""
-        password_hash = None if password is None else await self._passwords.hash(password)
+        password_hash = None
+        if password is not None:
+            async with self._read() as connection:
+                owner = await read_account(connection, address)
+            password_hash = await self.hash_password(
+                password, address=str(owner.address), display_name=owner.display_name, role=owner.role
+            )
         async with self._change() as connection:
             await changes.set_password_hash(connection, address, password_hash)
+
+    async def hash_password(self, password: str, *, address: str, display_name: str = "", role: str = "user") -> str:
+        """The hash of a password chosen for this account. Raises WeakPassword with a text that helps, and
+        DirectoryUnavailable.
+        """
+        return await self._passwords.hash_new(password, inputs=(address, display_name), admin=role != "user")
+
+    async def accept_hash(self, text: str) -> str:
+        """An argon2id hash (PHC format) made elsewhere, in place of a password. Raises InvalidValue,
+        DirectoryUnavailable.
+        """
+        return await self._passwords.accept_hash(text)
 
     async def set_suspended(self, address: str, suspended: bool) -> None:
         """Raises NoSuchAccount, DirectoryUnavailable."""

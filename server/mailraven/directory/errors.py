@@ -59,5 +59,41 @@ class NoSuchToken(DirectoryError):
     """No token of this name."""
 
 
+class VersionMismatch(DirectoryError):
+    """It was changed since the caller read it (If-Match, RFC 9110 §13.1.1)."""
+
+
 class NotEmpty(DirectoryError):
     """The domain or account still holds accounts or mail, and removing those was not asked for."""
+
+
+class TooManyAccounts(DirectoryError):
+    """The domain has as many accounts as it may have (max_users)."""
+
+
+class NoSuchSenderRule(DirectoryError):
+    """Nothing is set for this sender."""
+
+
+class WrongCode(DirectoryError):
+    """Not the code of the authenticator at this moment, or one that was used."""
+
+
+class WrongPassword(DirectoryError):
+    """Not the password that has to be given again before credentials change."""
+
+
+class NotEnrolled(DirectoryError):
+    """The account has no second factor, or none was begun."""
+
+
+class AlreadyEnrolled(DirectoryError):
+    """The account has a second factor; it is removed before another one is set."""
+
+
+class AppPasswordExists(DirectoryError):
+    """The account has an app password of this name."""
+
+
+class NoSuchAppPassword(DirectoryError):
+    """The account has no such app password."""

@@ -10,7 +10,7 @@ from mailraven.directory.errors import NoSuchAccount
 from mailraven.directory.model import Account, Alias, Domain
 
 PAGE = 100
-MAX_PAGE = 1000
+MAX_PAGE = 1001  # the API asks for one more than it shows
 
 _ACCOUNTS = """
 SELECT c.id, c.localpart, d.name AS domain, c.display_name, c.suspended, c.quota_bytes, c.created_at,
@@ -63,6 +63,17 @@ async def list_aliases(connection: Connection, domain: str, *, after: str = "", 
         _page(limit),
     )
     return [Alias(str(Address(row["localpart"], name)), tuple(row["targets"])) for row in rows]
+
+
+async def find_alias(connection: Connection, address: Address) -> Alias | None:
+    """By its canonical address."""
+    targets = await connection.fetchval(
+        "SELECT array_agg(a.target ORDER BY a.target) FROM alias a JOIN domain d ON d.id = a.domain_id"
+        " WHERE d.name = $1 AND a.localpart = $2",
+        address.domain,
+        address.localpart,
+    )
+    return None if targets is None else Alias(str(address), tuple(targets))
 
 
 def _account(row: Any) -> Account:

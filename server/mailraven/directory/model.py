@@ -33,11 +33,17 @@ class LocalAccount:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Mail goes to these mailboxes and to these foreign addresses; at least one of both."""
+    """Mail goes to these mailboxes and to these foreign addresses; at least one of both.
+
+    `owners` are the accounts whose address it is, before forwarding; `screened` are (domain, account) ids of those on
+    the way that have rules about senders.
+    """
 
     accounts: tuple[LocalAccount, ...]
     remote: tuple[str, ...] = ()
     route: Route = Route.ACCOUNT
+    owners: tuple[int, ...] = ()
+    screened: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +58,20 @@ class UnknownRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """The domain or every account the address leads to is suspended: 550 5.2.1."""
+    """The domain or every account the address leads to is suspended: 550 5.2.1.
+
+    `owners` are accounts that only do not receive.
+    """
+
+    owners: tuple[int, ...] = ()
 
 
-Resolution = Targets | NotLocalDomain | UnknownRecipient | Suspended
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Nobody whom the address leads to takes mail of this sender: 550 5.7.1."""
+
+
+Resolution = Targets | NotLocalDomain | UnknownRecipient | Suspended | Blocked
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +81,16 @@ class Identity:
     account_id: int
     address: str
     display_name: str = ""
+    domain_id: int = 0
+    role: str = "user"
+    credential_version: int = 1
+    """Of the account at that moment: it has risen since where this session has to end."""
+    totp: bool = False
+    """The account has a confirmed second factor."""
+    totp_enforced: bool = False
+    """Its domain demands one."""
+    app_password: int | None = None
+    """Signed in with this app password, not with the account's own."""
 
 
 @dataclass(frozen=True, slots=True)

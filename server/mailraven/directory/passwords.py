@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,6 +14,8 @@ import argon2
 import structlog
 
 from mailraven.directory.errors import DirectoryUnavailable, WeakPassword
+from mailraven.directory.password_policy import check_hash, check_password
+from mailraven_api.settings import PasswordSettings
 
 T = TypeVar("T")
 
@@ -50,10 +52,27 @@ def prepare_password(password: str) -> str | None:
     return password if len(password.encode()) <= MAXIMUM_OCTETS else None
 
 
+def _settable(password: str) -> str:
+    prepared = prepare_password(password)
+    if prepared is None:
+        raise WeakPassword(f"a password has no control characters and is at most {MAXIMUM_OCTETS} octets long")
+    if len(prepared) < MINIMUM_LENGTH:
+        raise WeakPassword(f"a password has at least {MINIMUM_LENGTH} characters")
+    return prepared
+
+
 class Passwords:
     """Hashes and verifies off the event loop. Beyond `waiting` queued ones the answer is «later»."""
 
-    def __init__(self, *, threads: int = 2, waiting: int = 128, parameters: argon2.Parameters = _PARAMETERS) -> None:
+    def __init__(
+        self,
+        *,
+        threads: int = 2,
+        waiting: int = 128,
+        parameters: argon2.Parameters = _PARAMETERS,
+        policy: Callable[[], PasswordSettings] = PasswordSettings,
+    ) -> None:
+        self._policy = policy
         self._hasher = argon2.PasswordHasher.from_parameters(parameters)
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="password")
         self._limit = threads + waiting
@@ -63,12 +82,22 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The PHC string of a new password. Raises WeakPassword, DirectoryUnavailable."""
-        prepared = prepare_password(password)
-        if prepared is None:
-            raise WeakPassword(f"a password has no control characters and is at most {MAXIMUM_OCTETS} octets long")
-        if len(prepared) < MINIMUM_LENGTH:
-            raise WeakPassword(f"a password has at least {MINIMUM_LENGTH} characters")
+        prepared = _settable(password)
         return await self._run(lambda: self._hasher.hash(prepared))
+
+    async def hash_new(self, password: str, *, inputs: Iterable[str] = (), admin: bool = False) -> str:
+        """As hash(), of a password that somebody chose: it has to meet the policy. `inputs`: his address and name."""
+        prepared, settings = _settable(password), self._policy()
+
+        def work() -> str:
+            check_password(prepared, settings, inputs=inputs, admin=admin)
+            return self._hasher.hash(prepared)
+
+        return await self._run(work)
+
+    async def accept_hash(self, text: str) -> str:
+        """An argon2id hash made elsewhere, for migrations. Raises InvalidValue, DirectoryUnavailable."""
+        return await self._run(lambda: check_hash(text))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Compare. Without a stored hash (no such account) the answer is no and costs the same."""

@@ -87,6 +87,15 @@ class Resolver:
             return found
         raise failure or NoAddress(f"{host} has no address")
 
+    async def records(self, name: str, kind: str) -> list[str]:
+        """The records of a type as texts, CNAMEs followed: "10 mx.example.org" (MX), "0 1 465 mx.example.org" (SRV),
+        TXT with its strings joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2). Host names in lower case without the last dot.
+
+        Raises:
+            NameNotFound: for ever. LookupFailed: for now.
+        """
+        return [_record_text(record) for record in await self._query(name, dns.rdatatype.from_text(kind))]
+
     async def _query(self, name: str, kind: dns.rdatatype.RdataType) -> list[Any]:
         """Records after following CNAMEs; empty: the name exists without such records."""
         try:
@@ -145,6 +154,20 @@ async def _nameservers(endpoint: str) -> list[dns.nameserver.Nameserver]:
 def _text(name: dns.name.Name) -> str:
     """Lower case without the trailing dot; the root is empty."""
     return name.to_text(omit_final_dot=True).lower() if name != dns.name.root else ""
+
+
+def _record_text(record: Any) -> str:
+    match record.rdtype:
+        case dns.rdatatype.TXT:
+            return b"".join(record.strings).decode("utf-8", "replace")
+        case dns.rdatatype.MX:
+            return f"{record.preference} {_text(record.exchange) or '.'}"
+        case dns.rdatatype.SRV:
+            return f"{record.priority} {record.weight} {record.port} {_text(record.target) or '.'}"
+        case dns.rdatatype.PTR | dns.rdatatype.CNAME:
+            return _text(record.target)
+        case _:
+            return str(record.to_text())
 
 
 def _reason(error: Exception) -> str:

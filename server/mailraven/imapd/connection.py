@@ -22,6 +22,8 @@ from mailraven.imapd.outcome import CommandRefused, Outcome, Then, bad, no
 from mailraven.imapd.services import Services
 from mailraven.imapd.session import Session
 from mailraven.imapd.state import Logout, NotAuthenticated, Selected
+from mailraven.net.addresses import normalized
+from mailraven.net.proxied import Client
 from mailraven.telemetry import metrics
 
 if TYPE_CHECKING:
@@ -54,7 +56,10 @@ class Connection(Channel):
         "session",
     )
 
-    def __init__(self, server: ImapServer, services: Services, *, secure: bool) -> None:
+    def __init__(
+        self, server: ImapServer, services: Services, *, secure: bool, client: Client | None = None
+    ) -> None:
+        """`client`: who it is behind a load balancer; else the peer of the transport."""
         super().__init__()
         self._server = server
         self._services = services
@@ -67,14 +72,15 @@ class Connection(Channel):
         self._half_closed = False
         self._bad_commands = 0
         self._heard = self._last_command = self._loop.time()
-        self.session = Session(services, self._ask, "", secure=secure)
+        self.session = Session(services, self._ask, client[0] if client is not None else "", secure=secure)
 
     # -- called by the transport -------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self.session.peer = str(peer[0]) if peer else ""
+        if not self.session.peer:
+            peer = transport.get_extra_info("peername")
+            self.session.peer = normalized(str(peer[0])) if peer else ""
         metrics.IMAP_SESSIONS.inc()
         if not self._server.joined(self):
             self._say_bye(response.bye("Too many connections, try again later", "UNAVAILABLE"))

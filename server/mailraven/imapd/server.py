@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any, Literal
 
 import structlog
 
 import mailraven
 from mailraven.config import ImapConfig
-from mailraven.directory import Directory, DirectoryUnavailable, Targets
+from mailraven.directory import Directory, DirectoryUnavailable, Identity
 from mailraven.imap import response
 from mailraven.imapd.connection import Connection
 from mailraven.imapd.limits import Limits
 from mailraven.imapd.services import Services
 from mailraven.imapd.state import Authenticated, Selected
+from mailraven.limits import Gate
 from mailraven.mailstore import Mailstore
+from mailraven.net.listening import listen
+from mailraven.net.proxied import NO_PROXIES, Client, ProxiedListener
+from mailraven.telemetry import metrics
+from mailraven.trace import Recorder
 
 _log = structlog.get_logger(component="imapd")
 
@@ -38,7 +44,11 @@ class ImapServer:
         hostname: str,
         tls: ssl.SSLContext | None,
         limits: Limits | None = None,
+        proxied: Mapping[str, ProxiedListener] = NO_PROXIES,
+        gate: Gate | None = None,
+        trace: Recorder | None = None,
     ) -> None:
+        """`proxied`: the listeners behind load balancers, by name."""
         self._mailstore = mailstore
         self._directory = directory
         self._config = config
@@ -47,23 +57,29 @@ class ImapServer:
         self.limits = limits or Limits.of(config)
         self.connections: set[Connection] = set()
         self.draining = False
+        self._proxied = proxied
+        self._trace = trace
+        self._gate = gate
+        self._occupancy = gate.occupancy("imap") if gate is not None else None
+        if gate is not None:
+            gate.on_ban(self._end_banned)
         self._listeners: list[asyncio.Server] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._empty = asyncio.Event()
 
     async def start(self, sockets: Iterable[tuple[str, socket.socket, Tls]]) -> None:
         """Accept on bound, listening sockets, each (name, socket, how it speaks TLS)."""
-        loop = asyncio.get_running_loop()
         for name, listening, tls in sockets:
             if tls != "none" and self._tls is None:
                 raise ValueError(f"listener {name} needs a TLS context")
             implicit = tls == "implicit"
             services = self._services(starttls=tls == "starttls")
-            listener = await loop.create_server(
-                lambda services=services, implicit=implicit: Connection(self, services, secure=implicit),
-                sock=listening,
-                ssl=self._tls if implicit else None,
-                ssl_handshake_timeout=self.limits.tls_timeout if implicit else None,
+            listener = await listen(
+                functools.partial(self._connection, services, implicit),
+                listening,
+                tls=self._tls if implicit else None,
+                tls_timeout=self.limits.tls_timeout,
+                proxied=self._proxied.get(name),
             )
             self._listeners.append(listener)
         self.spawn(self._sweep(), name="imapd-sweep")
@@ -89,14 +105,19 @@ class ImapServer:
     # -- for connections ---------------------------------------------------------------------------------------
 
     def joined(self, connection: Connection) -> bool:
-        """Count a connection in; False: too many."""
-        if len(self.connections) >= self.limits.connections:
+        """Count a connection in; False: too many, of its address or at all."""
+        peer = connection.session.peer
+        if len(self.connections) >= self.limits.connections or (self._gate is not None and self._gate.banned(peer)):
+            return False
+        if self._occupancy is not None and not self._occupancy.enter(peer):
             return False
         self.connections.add(connection)
         return True
 
     def left(self, connection: Connection) -> None:
         """Count it out."""
+        if connection in self.connections and self._occupancy is not None:
+            self._occupancy.leave(connection.session.peer)
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
@@ -119,7 +140,21 @@ class ImapServer:
             version=mailraven.__version__,
             tls=self._tls if starttls else None,
             plaintext_login_from_loopback=self._config.allow_plaintext_login_from_loopback,
+            gate=self._gate,
+            trace=self._trace,
         )
+
+    def _end_banned(self) -> None:
+        """Who is banned now does not go on with what is open."""
+        for connection in list(self.connections):
+            peer = connection.session.peer
+            if self._gate is not None and (ban := self._gate.banned(peer)) is not None:
+                metrics.BANNED_CONNECTIONS.labels("imap").inc()
+                _log.info("connection of a banned address ended", ip=peer, network=ban.network)
+                connection.shut_down(response.bye("Your address is banned", "UNAVAILABLE"))
+
+    def _connection(self, services: Services, secure: bool, client: Client | None) -> Connection:
+        return Connection(self, services, secure=secure, client=client)
 
     async def _end_tasks(self) -> None:
         periodic = {"imapd-sweep", "imapd-accounts"}
@@ -143,22 +178,23 @@ class ImapServer:
                     connection.forget_ahead(now)
 
     async def _watch_accounts(self) -> None:
-        """End the sessions of accounts that were suspended or deleted, within a minute."""
+        """End the sessions whose login would not be let in now: another password, suspended, protocol disabled."""
         while True:
             await asyncio.sleep(self.limits.accounts_interval)
-            sessions: dict[tuple[int, str], list[Connection]] = {}
+            sessions: dict[Identity, list[Connection]] = {}
             for connection in self.connections:
                 state = connection.session.state
                 if isinstance(state, Authenticated | Selected):
-                    who = state.identity
-                    sessions.setdefault((who.account_id, who.address), []).append(connection)
-            for (account, address), connections in sessions.items():
-                try:
-                    found = await self._directory.resolve(address)
-                except DirectoryUnavailable:
-                    break
-                if isinstance(found, Targets) and any(one.account_id == account for one in found.accounts):
-                    continue
-                _log.info("account is no longer active", account=account, sessions=len(connections))
+                    sessions.setdefault(state.identity, []).append(connection)
+            try:
+                ended = await self._directory.ended(sessions, "imap")
+            except DirectoryUnavailable:
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next round must come
+                _log.error("sessions not checked", exc_info=error)
+                continue
+            for identity in ended:
+                connections = sessions[identity]
+                _log.info("login is no longer valid", account=identity.account_id, sessions=len(connections))
                 for connection in connections:
-                    connection.shut_down(response.bye("The account is not active any more"))
+                    connection.shut_down(response.bye("Your login has ended, connect and log in again"))

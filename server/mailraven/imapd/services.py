@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from mailraven.directory import Directory
 from mailraven.imapd.limits import Limits
+from mailraven.limits import Gate
 from mailraven.mailstore import Mailstore
+from mailraven.trace import Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +24,7 @@ class Services:
     tls: ssl.SSLContext | None
     """For STARTTLS; None: not offered."""
     plaintext_login_from_loopback: bool = False
+    gate: Gate | None = None
+    """Limits and bans; None: none."""
+    trace: Recorder | None = None
+    """Where failed log-ins are noted."""

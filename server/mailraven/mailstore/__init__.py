@@ -18,12 +18,15 @@ from mailraven.mailstore.model import (
     Copied,
     Delivered,
     Delivery,
+    FlagRow,
     Items,
+    Listed,
     LocalTarget,
     MailboxInfo,
     Stored,
     Upload,
 )
+from mailraven.mailstore.paging import FlagListing, Listing, Wanted
 from mailraven.mailstore.store import Mailstore
 from mailraven.mailstore.view import Delta, MailboxView, Snapshot
 from mailraven.queue import RemoteRecipient
@@ -35,10 +38,14 @@ __all__ = [
     "Delivered",
     "Delivery",
     "Delta",
+    "FlagListing",
+    "FlagRow",
     "HasChildren",
     "Intake",
     "InvalidName",
     "Items",
+    "Listed",
+    "Listing",
     "LocalTarget",
     "MailboxExists",
     "MailboxInfo",
@@ -54,4 +61,5 @@ __all__ = [
     "TooManyMailboxes",
     "Unavailable",
     "Upload",
+    "Wanted",
 ]

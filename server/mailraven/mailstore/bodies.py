@@ -27,6 +27,12 @@ FROM unnest($1::bigint[], $2::bigint[]) AS wanted(account_id, id)
 JOIN body b ON b.account_id = wanted.account_id AND b.id = wanted.id
 """
 
+_HEADS = """
+SELECT b.account_id, b.id, substr(b.inline, 1, $3) AS inline, b.object_key, b.segment_offset, b.size
+FROM unnest($1::bigint[], $2::bigint[]) AS wanted(account_id, id)
+JOIN body b ON b.account_id = wanted.account_id AND b.id = wanted.id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredBody:
@@ -88,6 +94,29 @@ class BodyStore:
         if (ref.account, ref.id) not in rows:
             raise Unavailable(f"body {ref.account}/{ref.id} has no row")
         return head + await self._octets(rows[ref.account, ref.id], max(start, 0), wanted)
+
+    async def read_heads(self, refs: Sequence[BodyRef], octets: int) -> list[bytes]:
+        """The first octets of many messages, in order; of one that cannot be read now, none."""
+        try:
+            async with self._database.acquire() as connection:
+                rows = await connection.fetch(_HEADS, [ref.account for ref in refs], [ref.id for ref in refs], octets)
+        except DatabaseUnavailable as error:
+            raise Unavailable(str(error)) from error
+        found = {(row["account_id"], row["id"]): row for row in rows}
+        slots = asyncio.Semaphore(_PARALLEL_BLOBS)
+
+        async def head(ref: BodyRef) -> bytes:
+            row = found.get((ref.account, ref.id))
+            wanted = octets - len(ref.prefix)
+            if row is None or wanted <= 0:
+                return ref.prefix[:octets]
+            async with slots:
+                try:
+                    return ref.prefix + await self._octets(row, 0, wanted)
+                except Unavailable:
+                    return b""
+
+        return list(await asyncio.gather(*(head(ref) for ref in refs)))
 
     async def read_many(self, refs: Sequence[BodyRef], budget: int = 8 << 20) -> AsyncIterator[list[bytes]]:
         """The octets of many messages, in order, in lists of some `budget` octets."""

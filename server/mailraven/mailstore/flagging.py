@@ -54,8 +54,12 @@ async def store(
     flags: int,
     keywords: Sequence[str],
     unchanged_since: int | None = None,
+    without: tuple[int, Sequence[str]] = (0, ()),
 ) -> tuple[Stored, list[str]]:
-    """Change flags of ascending UIDs; those that are gone are left out. Returns the mailbox's keywords, too."""
+    """Change flags of ascending UIDs; those that are gone are left out. Returns the mailbox's keywords, too.
+
+    `without`: flags and keywords that "add" takes away in the same change.
+    """
     async with database.transaction() as connection:
         box = await mailbox_rows.lock(connection, account, mailbox)
         mask = flags
@@ -65,7 +69,8 @@ async def store(
             mask |= await mailbox_rows.add_keywords(connection, box, keywords)
         if not uids:
             return Stored(box.modseq, {}, []), box.keywords
-        keep = {"add": -1, "remove": ~mask, "replace": 0}[operation]
+        less = without[0] | flag_bits.mask_of(box.keywords, without[1])[0]
+        keep = {"add": ~less, "remove": ~mask, "replace": 0}[operation]
         modseq = box.modseq + 1
         limit = _ANY_MODSEQ if unchanged_since is None else unchanged_since
         values = (account, mailbox, modseq, keep, 0 if operation == "remove" else mask, limit)

@@ -108,17 +108,30 @@ class Intake:
         """
         arrival = await self._prepare(delivery)
         (committed,) = await self.add([arrival])
-        return Delivered([row[:3] for row in committed.rows], committed.queue_id)
+        return Delivered([row[:3] for row in committed.rows], committed.queue_id, arrival.summary.message_id)
+
+    async def deliver_together(self, deliveries: list[Delivery]) -> list[Delivered]:
+        """Several messages, all or nothing. Raises as deliver(): the first one decides whether its targets are gone."""
+        arrivals = [await self._prepare(delivery) for delivery in deliveries]
+        committed = await self._commit_soon(arrivals)
+        self._check(arrivals[:1], committed[:1])
+        return [
+            Delivered([row[:3] for row in one.rows], one.queue_id, arrival.summary.message_id)
+            for one, arrival in zip(committed, arrivals, strict=True)
+        ]
 
     async def add(self, arrivals: list[Arrival]) -> list[Committed]:
         """Make placed bodies durable, all or nothing (APPEND). Raises as deliver()."""
+        committed = await self._commit_soon(arrivals)
+        self._check(arrivals, committed)
+        return committed
+
+    async def _commit_soon(self, arrivals: list[Arrival]) -> list[Committed]:
         future: asyncio.Future[list[Committed]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Entry(arrivals, future))
         if self._runner is None or self._runner.done():
             self._runner = asyncio.create_task(self._run(), name="mailstore-intake")
-        committed = await future
-        self._check(arrivals, committed)
-        return committed
+        return await future
 
     async def deliver_on(self, connection: Connection, delivery: Delivery) -> Delivered:
         """The same inside a transaction of the caller, who calls `announce` after its commit."""
@@ -126,7 +139,7 @@ class Intake:
         arrival = await self._prepare(delivery, connection)
         results = await self._execute(connection, [arrival])
         self._check([arrival], results)
-        return Delivered([row[:3] for row in results[0].rows], results[0].queue_id)
+        return Delivered([row[:3] for row in results[0].rows], results[0].queue_id, arrival.summary.message_id)
 
     def _check(self, arrivals: list[Arrival], results: list[Committed]) -> None:
         # Some rows but not all: an account was deleted in this moment, and its mail went with it.
@@ -153,7 +166,7 @@ class Intake:
         targets = []
         for recipient in delivery.recipients:
             key = (recipient.account, recipient.mailbox)
-            mailbox = self._inboxes.get(key) or await self._find_mailbox(key, connection)
+            mailbox = recipient.mailbox_id or self._inboxes.get(key) or await self._find_mailbox(key, connection)
             targets.append(Target(recipient.account, mailbox, recipient.flags, recipient.prefix, now))
         outbound = None
         if delivery.remote:

@@ -94,6 +94,19 @@ async def find(database: Database, account: int, name: str) -> MailboxInfo:
     return _info(row)
 
 
+async def find_by_id(database: Database, account: int, mailbox: int) -> MailboxInfo:
+    """One mailbox by id. NoSuchMailbox."""
+    async with database.acquire() as connection:
+        row = await connection.fetchrow(
+            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND id = $2",  # noqa: S608
+            account,
+            mailbox,
+        )
+    if row is None:
+        raise NoSuchMailbox("no such mailbox")
+    return _info(row)
+
+
 async def create(database: Database, account: int, name: str, special_use: str | None = None) -> MailboxInfo:
     """Make a mailbox and the parents it lacks. A trailing delimiter only announces children (RFC 9051 §6.3.4)."""
     name = normalise(name.rstrip(DELIMITER) if name != DELIMITER else name)
@@ -119,8 +132,14 @@ async def _insert_parents(connection: Any, account: int, levels: list[str]) -> N
 
 
 async def _exists(connection: Any, account: int, name: str) -> bool:
-    found = await connection.fetchval("SELECT 1 FROM mailbox WHERE account_id = $1 AND name = $2", account, name)
-    return found is not None
+    return await _id_of(connection, account, name) is not None
+
+
+async def _id_of(connection: Any, account: int, name: str) -> int | None:
+    found: int | None = await connection.fetchval(
+        "SELECT id FROM mailbox WHERE account_id = $1 AND name = $2", account, name
+    )
+    return found
 
 
 async def _insert(connection: Any, account: int, name: str, special_use: str | None) -> int:
@@ -147,8 +166,11 @@ async def _insert(connection: Any, account: int, name: str, special_use: str | N
     return new
 
 
-async def delete(database: Database, account: int, name: str) -> int:
-    """Delete a mailbox and its messages; children stay (RFC 9051 §6.3.5). Returns its id."""
+async def delete(database: Database, account: int, name: str, only: int | None = None) -> int:
+    """Delete a mailbox and its messages; children stay (RFC 9051 §6.3.5). Returns its id.
+
+    NoSuchMailbox, too, where the name is not (or no more) that of mailbox `only`.
+    """
     name = normalise_existing(name)
     if name == "INBOX":
         raise InvalidName("INBOX cannot be deleted")
@@ -165,6 +187,7 @@ async def delete(database: Database, account: int, name: str) -> int:
             if children is not None:
                 raise HasChildren("it only exists as the parent of others")
             raise NoSuchMailbox("no such mailbox")
+        _check_id(mailbox, only)
         await connection.execute(
             "INSERT INTO body_release (account_id, body_id)"
             " SELECT body_account_id, body_id FROM message WHERE account_id = $1 AND mailbox_id = $2",
@@ -181,10 +204,17 @@ async def delete(database: Database, account: int, name: str) -> int:
     return int(mailbox)
 
 
-async def rename(database: Database, account: int, old: str, new: str) -> list[tuple[int, int, int]]:
+def _check_id(found: int | None, only: int | None) -> None:
+    if only is not None and found != only:
+        raise NoSuchMailbox("the mailbox was renamed meanwhile")
+
+
+async def rename(
+    database: Database, account: int, old: str, new: str, only: int | None = None
+) -> list[tuple[int, int, int]]:
     """Rename a mailbox with its children; INBOX's messages move instead (RFC 9051 §6.3.6).
 
-    Returns (account, mailbox, modseq) of the mailboxes whose messages changed.
+    Returns (account, mailbox, modseq) of the mailboxes whose messages changed. `only`: as for delete().
     """
     old = normalise_existing(old)
     new = normalise(new.rstrip(DELIMITER) if new != DELIMITER else new)
@@ -192,6 +222,8 @@ async def rename(database: Database, account: int, old: str, new: str) -> list[t
         raise InvalidName("a mailbox cannot become its own child")
     async with database.transaction() as connection:
         await _lock_account(connection, account)
+        if only is not None:
+            _check_id(await _id_of(connection, account, old), only)
         if await _exists(connection, account, new):
             raise MailboxExists("a mailbox of that name exists")
         await _insert_parents(connection, account, new.split(DELIMITER))
@@ -283,6 +315,26 @@ async def claim_recent(database: Database, account: int, mailbox: int) -> int:
         if first is None:
             raise NoSuchMailbox("the mailbox is gone")
         return first
+
+
+_ROOM = """
+SELECT m.id, a.quota_bytes, CASE WHEN a.quota_bytes IS NULL THEN 0
+    ELSE (SELECT coalesce(sum(bytes), 0) FROM mailbox WHERE account_id = $1) END::bigint AS used
+FROM mailbox m JOIN account a ON a.id = m.account_id WHERE m.account_id = $1 AND {}
+"""
+
+
+async def room(database: Database, account: int, mailbox: int | str) -> tuple[int, int | None]:
+    """Id of a mailbox by id or name, and the octets left to the account (None: unlimited). NoSuchMailbox."""
+    if isinstance(mailbox, str):
+        mailbox = normalise_existing(mailbox)
+    condition = "m.name = $2" if isinstance(mailbox, str) else "m.id = $2"
+    async with database.acquire() as connection:
+        row = await connection.fetchrow(_ROOM.format(condition), account, mailbox)
+    if row is None:
+        raise NoSuchMailbox("no such mailbox")
+    quota = row["quota_bytes"]
+    return row["id"], None if quota is None else max(0, quota - row["used"])
 
 
 async def usage(database: Database, account: int) -> tuple[int, int | None]:

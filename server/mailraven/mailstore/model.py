@@ -51,6 +51,23 @@ class Items(NamedTuple):
     saved_at: datetime
 
 
+class Listed(NamedTuple):
+    """A message of a mailbox with what can change of it, at one moment."""
+
+    items: Items
+    message_id: str
+    flags: int
+    modseq: int
+
+
+class FlagRow(NamedTuple):
+    """What can change of a message."""
+
+    uid: int
+    flags: int
+    modseq: int
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A message to APPEND. `internal_date` must be aware; None is now."""
@@ -67,6 +84,8 @@ class Appended:
 
     uidvalidity: int
     uids: list[int]
+    mailbox: int = 0
+    """Its id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +115,8 @@ class LocalTarget:
     prefix: bytes = b""
     mailbox: str = "INBOX"
     flags: int = 0
+    mailbox_id: int | None = None
+    """Instead of the name, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +141,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """Where a message went: (account, mailbox id, uid) for each local target in order, and its queue id."""
+    """Where a message went: (account, mailbox id, uid) for each local target in order, and its queue id.
+
+    `message_id` is the field of its header as it stands there.
+    """
 
     uids: list[tuple[int, int, int]] = field(default_factory=list)
     queue_id: int | None = None
+    message_id: str = ""

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from mailraven.blobs import BlobStore
 from mailraven.db import Database, DatabaseUnavailable
-from mailraven.mailstore import collector, flagging, mailboxes, messages, program, transfer
+from mailraven.mailstore import collector, emptying, flagging, mailboxes, messages, paging, program, transfer
 from mailraven.mailstore import search as searching
 from mailraven.mailstore.bodies import BodyStore
 from mailraven.mailstore.errors import OverQuota, Unavailable
@@ -72,21 +72,29 @@ class Mailstore:
         with _temporary():
             return await mailboxes.find(self._database, account, name)
 
+    async def mailbox_by_id(self, account: int, mailbox: int) -> MailboxInfo:
+        """One mailbox by id. NoSuchMailbox."""
+        with _temporary():
+            return await mailboxes.find_by_id(self._database, account, mailbox)
+
     async def create(self, account: int, name: str, special_use: str | None = None) -> MailboxInfo:
         """Make a mailbox and the parents it lacks. MailboxExists, InvalidName, TooManyMailboxes."""
         with _temporary():
             return await mailboxes.create(self._database, account, name, special_use)
 
-    async def delete(self, account: int, name: str) -> None:
-        """Delete a mailbox with its messages. NoSuchMailbox, HasChildren, InvalidName for INBOX."""
+    async def delete(self, account: int, name: str, only: int | None = None) -> None:
+        """Delete a mailbox with its messages. NoSuchMailbox, HasChildren, InvalidName for INBOX.
+
+        NoSuchMailbox, too, where the name is not that of the mailbox with the id `only`.
+        """
         with _temporary():
-            mailbox = await mailboxes.delete(self._database, account, name)
+            mailbox = await mailboxes.delete(self._database, account, name, only)
         self._views.touched(account, mailbox, 0)
 
-    async def rename(self, account: int, old: str, new: str) -> None:
-        """Rename with children; INBOX's messages move. NoSuchMailbox, MailboxExists, InvalidName."""
+    async def rename(self, account: int, old: str, new: str, only: int | None = None) -> None:
+        """Rename with children; INBOX's messages move. NoSuchMailbox (as for delete), MailboxExists, InvalidName."""
         with _temporary():
-            for change in await mailboxes.rename(self._database, account, old, new):
+            for change in await mailboxes.rename(self._database, account, old, new, only):
                 self._views.touched(*change)
 
     async def subscribe(self, account: int, name: str) -> None:
@@ -134,9 +142,37 @@ class Mailstore:
             async for chunk in messages.fetch(self._database, account, mailbox, uids):
                 yield chunk
 
+    async def page(
+        self,
+        account: int,
+        mailbox: int,
+        wanted: paging.Wanted,
+        *,
+        after: int | None = None,
+        newest: bool = True,
+        limit: int = 100,
+    ) -> paging.Listing:
+        """Messages beyond the UID `after`, newest or oldest first, as they are now. NoSuchMailbox."""
+        with _temporary():
+            return await paging.page(self._database, account, mailbox, wanted, after=after, newest=newest, limit=limit)
+
+    async def chosen(self, account: int, mailbox: int, uids: Sequence[int]) -> paging.Listing:
+        """These messages as they are now, by UID; those that are gone are left out. NoSuchMailbox."""
+        with _temporary():
+            return await paging.chosen(self._database, account, mailbox, uids)
+
+    async def flags(self, account: int, mailbox: int, uids: Sequence[int]) -> paging.FlagListing:
+        """Flags as they are now; those that are gone are left out. NoSuchMailbox."""
+        with _temporary():
+            return await paging.flags(self._database, account, mailbox, uids)
+
     async def read(self, ref: BodyRef, offset: int = 0, length: int | None = None) -> bytes:
         """The octets of a message, or a slice of them."""
         return await self._bodies.read(ref, offset, length)
+
+    async def read_heads(self, refs: Sequence[BodyRef], octets: int) -> list[bytes]:
+        """The first octets of many messages, in order; of one that cannot be read now, none."""
+        return await self._bodies.read_heads(refs, octets)
 
     def read_many(self, refs: Sequence[BodyRef], budget: int = 8 << 20) -> AsyncIterator[list[bytes]]:
         """The octets of many messages in order, in lists of some `budget` octets."""
@@ -152,15 +188,16 @@ class Mailstore:
 
     # -- changing ----------------------------------------------------------------------------------------------
 
-    async def append(self, account: int, mailbox_id: int, uploads: Sequence[Upload]) -> Appended:
-        """Store messages, all or nothing. NoSuchMailbox, OverQuota, TooManyKeywords."""
-        used, quota = await self.usage(account)
-        if quota is not None and used + sum(len(upload.raw) for upload in uploads) > quota:
+    async def append(self, account: int, mailbox: int | str, uploads: Sequence[Upload]) -> Appended:
+        """Store messages, all or nothing; the mailbox by id or name. NoSuchMailbox, OverQuota, TooManyKeywords."""
+        with _temporary():
+            mailbox_id, left = await mailboxes.room(self._database, account, mailbox)
+        if left is not None and sum(len(upload.raw) for upload in uploads) > left:
             raise OverQuota("the account is over its quota")
         prepared = [await self._prepare(account, mailbox_id, upload) for upload in uploads]
         committed = await self.intake.add(prepared)
         await self._refresh_open(account, mailbox_id, 0)
-        return Appended(committed[0].rows[0][3], [one.rows[0][2] for one in committed])
+        return Appended(committed[0].rows[0][3], [one.rows[0][2] for one in committed], mailbox_id)
 
     async def _prepare(self, account: int, mailbox_id: int, upload: Upload) -> Arrival:
         flags = upload.flags
@@ -180,11 +217,12 @@ class Mailstore:
         flags: int,
         keywords: Sequence[str] = (),
         unchanged_since: int | None = None,
+        without: tuple[int, Sequence[str]] = (0, ()),
     ) -> Stored:
-        """Change flags of ascending UIDs. NoSuchMailbox, TooManyKeywords."""
+        """Change flags of ascending UIDs; "add" may take others away (`without`). NoSuchMailbox, TooManyKeywords."""
         with _temporary():
             stored, known = await flagging.store(
-                self._database, account, mailbox_id, uids, operation, flags, keywords, unchanged_since
+                self._database, account, mailbox_id, uids, operation, flags, keywords, unchanged_since, without
             )
         view = self._views.get(account, mailbox_id)
         if view is not None:
@@ -198,22 +236,25 @@ class Mailstore:
         return stored
 
     async def copy(
-        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str
+        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str | int
     ) -> Copied:
-        """Copy, all or nothing. NoSuchMailbox (the target's: TRYCREATE), OverQuota, TooManyKeywords."""
+        """Copy, all or nothing; the target by name or id.
+
+        NoSuchMailbox (the target's: TRYCREATE), OverQuota, TooManyKeywords.
+        """
         with _temporary():
-            name = mailboxes.normalise_existing(target_name)
+            name = mailboxes.normalise_existing(target_name) if isinstance(target_name, str) else target_name
             copied, target = await transfer.copy(self._database, account, mailbox_id, uids, target_account, name)
         if copied.target:
             await self._committed((target_account, target, 0))
         return copied
 
     async def move(
-        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str
+        self, account: int, mailbox_id: int, uids: Sequence[int], target_account: int, target_name: str | int
     ) -> Copied:
         """Move, all or nothing. As copy."""
         with _temporary():
-            name = mailboxes.normalise_existing(target_name)
+            name = mailboxes.normalise_existing(target_name) if isinstance(target_name, str) else target_name
             moved = await transfer.move(self._database, account, mailbox_id, uids, target_account, name)
         if moved.copied.source:
             source = (account, mailbox_id, moved.source_modseq)
@@ -227,6 +268,31 @@ class Mailstore:
         if removed:
             await self._committed((account, mailbox_id, modseq))
         return removed
+
+    async def remove(self, account: int, mailbox_id: int, uids: Sequence[int]) -> list[int]:
+        """Remove these messages for good, \\Deleted or not; returns their UIDs. NoSuchMailbox."""
+        with _temporary():
+            modseq, removed = await transfer.remove(self._database, account, mailbox_id, uids)
+        if removed:
+            await self._committed((account, mailbox_id, modseq))
+        return removed
+
+    async def remove_oldest(self, account: int, mailbox_id: int, limit: int) -> list[int]:
+        """Remove the first `limit` messages of a mailbox for good; returns their UIDs. NoSuchMailbox."""
+        with _temporary():
+            modseq, removed = await transfer.remove_oldest(self._database, account, mailbox_id, limit)
+        if removed:
+            await self._committed((account, mailbox_id, modseq))
+        return removed
+
+    async def empty(self, account: int) -> int:
+        """Remove all messages of an account, which gets no new ones any more; returns how many."""
+        count = 0
+        with _temporary():
+            async for mailbox, modseq, removed in emptying.empty(self._database, account):
+                count += removed
+                await self._committed((account, mailbox, modseq))
+        return count
 
     async def _committed(self, *changes: tuple[int, int, int]) -> None:
         """(account, mailbox, modseq) are durable: this process' views show them on return, the others hear soon."""

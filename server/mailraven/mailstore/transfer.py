@@ -65,7 +65,7 @@ class Moved:
 
 
 async def copy(
-    database: Database, account: int, mailbox: int, uids: Sequence[int], target_account: int, target_name: str
+    database: Database, account: int, mailbox: int, uids: Sequence[int], target_account: int, target_name: str | int
 ) -> tuple[Copied, int]:
     """Copy; returns the pairs and the target's id. UIDs that are gone are left out."""
     async with database.transaction() as connection:
@@ -75,7 +75,7 @@ async def copy(
 
 
 async def move(
-    database: Database, account: int, mailbox: int, uids: Sequence[int], target_account: int, target_name: str
+    database: Database, account: int, mailbox: int, uids: Sequence[int], target_account: int, target_name: str | int
 ) -> Moved:
     """Copy and expunge in one transaction."""
     async with database.transaction() as connection:
@@ -103,6 +103,26 @@ async def expunge(database: Database, account: int, mailbox: int, uids: Sequence
         if not doomed:
             return box.modseq, []
         return await remove_rows(connection, box, doomed)
+
+
+async def remove(database: Database, account: int, mailbox: int, uids: Sequence[int]) -> tuple[int, list[int]]:
+    """Remove these messages, \\Deleted or not. Returns MODSEQ and the UIDs removed."""
+    async with database.transaction() as connection:
+        box = await mailbox_rows.lock(connection, account, mailbox)
+        return await remove_rows(connection, box, uids) if uids else (box.modseq, [])
+
+
+async def remove_oldest(database: Database, account: int, mailbox: int, limit: int) -> tuple[int, list[int]]:
+    """Remove the first `limit` messages of a mailbox. Returns MODSEQ and the UIDs removed."""
+    async with database.transaction() as connection:
+        box = await mailbox_rows.lock(connection, account, mailbox)
+        rows = await connection.fetch(
+            "SELECT uid FROM message_flags WHERE account_id = $1 AND mailbox_id = $2 ORDER BY uid LIMIT $3",
+            account,
+            mailbox,
+            limit,
+        )
+        return await remove_rows(connection, box, [row["uid"] for row in rows]) if rows else (box.modseq, [])
 
 
 async def copy_rows(connection: Any, source: LockedMailbox, target: LockedMailbox, uids: Sequence[int]) -> Copied:
@@ -147,10 +167,15 @@ async def remove_rows(connection: Any, box: LockedMailbox, uids: Sequence[int]) 
 
 
 async def _lock_pair(
-    connection: Any, account: int, mailbox: int, target_account: int, target_name: str
+    connection: Any, account: int, mailbox: int, target_account: int, target_name: str | int
 ) -> tuple[LockedMailbox, LockedMailbox]:
-    target = await connection.fetchval(
-        "SELECT id FROM mailbox WHERE account_id = $1 AND name = $2", target_account, target_name
+    """The target by its name, or by its id."""
+    target: int | None = (
+        target_name
+        if isinstance(target_name, int)
+        else await connection.fetchval(
+            "SELECT id FROM mailbox WHERE account_id = $1 AND name = $2", target_account, target_name
+        )
     )
     if target is None:
         raise NoSuchMailbox("no such mailbox")

@@ -1,4 +1,4 @@
-"""What the phases of a session know when they ask: connect, mail, rcpt, data. Filled by smtpd/gather.py."""
+"""What the phases of a session know when they ask: connect, mail, rcpt, envelope, data. Filled by smtpd/gather.py."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +11,14 @@ class Destination(Enum):
     FOREIGN = "foreign"  # not a domain of ours
     UNKNOWN = "unknown"  # a domain of ours, nobody there
     DISABLED = "disabled"
+    BLOCKED = "blocked"  # whoever is there does not take mail of this sender
+
+
+class BannedFor(Enum):
+    """For how long."""
+
+    A_TIME = "a time"
+    GOOD = "good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,9 @@ class ConnectFacts:
     open_connections: int  # without this one
     max_connections: int
     draining: bool
+    banned: BannedFor | None = None
+    crowded: bool = False  # the client's address has as many connections as one may have at a time
+    over_limit: str = ""  # in words, which limit on connections it has reached; "" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,11 @@ class RcptFacts:
     size: int | None
     recipients: int  # accepted before this one
     max_recipients: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeFacts:
+    over_limit: str  # in words, which limit on messages or recipients is reached; "" for none
 
 
 @dataclass(frozen=True, slots=True)

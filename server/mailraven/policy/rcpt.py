@@ -38,6 +38,12 @@ def recipient_disabled(facts: RcptFacts) -> Refusal | None:
     return None
 
 
+def sender_blocked(facts: RcptFacts) -> Refusal | None:
+    if facts.destination is Destination.BLOCKED:
+        return Reject(Reason.SENDER_BLOCKED, replies.SENDER_BLOCKED)
+    return None
+
+
 def over_quota(facts: RcptFacts) -> Refusal | None:
     if facts.room is None or facts.postmaster:  # RFC 5321 §4.5.1: postmaster is always reachable
         return None

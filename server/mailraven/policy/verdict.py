@@ -10,6 +10,10 @@ class Reason(StrEnum):
     """A closed set, fit for a label of a metric."""
 
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_FROM_ADDRESS = "too_many_from_address"
+    TOO_OFTEN = "too_often"
+    BANNED = "banned"
+    LIMIT_REACHED = "limit_reached"
     SHUTTING_DOWN = "shutting_down"
     AUTH_REQUIRED = "auth_required"
     SENDER_NOT_OWNED = "sender_not_owned"
@@ -18,6 +22,7 @@ class Reason(StrEnum):
     LITERAL_REFUSED = "literal_refused"
     UNKNOWN_RECIPIENT = "unknown_recipient"
     RECIPIENT_DISABLED = "recipient_disabled"
+    SENDER_BLOCKED = "sender_blocked"
     OVER_QUOTA = "over_quota"
     TOO_MANY_RECIPIENTS = "too_many_recipients"
     OUT_OF_MEMORY = "out_of_memory"

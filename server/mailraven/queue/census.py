@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-WAITING_STATES = ("queued", "attempting", "deferred")
+WAITING_STATES = ("queued", "attempting", "deferred", "held")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ _COUNT = """
 SELECT (SELECT count(*) FROM queue_recipient WHERE state IN ('queued', 'deferred') AND state = 'queued') AS queued,
        (SELECT count(*) FROM queue_recipient WHERE state IN ('queued', 'deferred') AND state = 'deferred') AS deferred,
        (SELECT count(*) FROM queue_recipient WHERE state = 'attempting') AS attempting,
+       (SELECT count(*) FROM queue_recipient WHERE state = 'held') AS held,
        (SELECT extract(epoch FROM clock_timestamp() - min(due_at))::float8 FROM queue_recipient
          WHERE state IN ('queued', 'deferred')) AS late
 """

@@ -31,7 +31,8 @@ class NewMessage:
 
 
 # Ids are taken before the inserts, so that one statement fills both tables and needs no order of RETURNING.
-# The foreign key is checked at the end of the statement, when both tables have their rows.
+# The foreign key is checked at the end of the statement, when both tables have their rows. Mail of an account whose
+# sending is held waits from the start.
 _ENQUEUE = """
 WITH new AS (
     SELECT nextval('queue_message_id_seq') AS id, m.*
@@ -45,10 +46,12 @@ WITH new AS (
     SELECT account, id, body_account, body_id, return_path, smtputf8, eight_bit, envelope_id, trace_id
       FROM new
 ), recipients AS (
-    INSERT INTO queue_recipient (account_id, message_id, recipient, domain)
-    SELECT new.account, new.id, r.address, r.domain
+    INSERT INTO queue_recipient (account_id, message_id, recipient, domain, state, held_from, held_at)
+    SELECT new.account, new.id, r.address, r.domain, CASE WHEN a.sending_held IS NULL THEN 'queued' ELSE 'held' END,
+           CASE WHEN a.sending_held IS NOT NULL THEN 'queued' END, CASE WHEN a.sending_held IS NOT NULL THEN now() END
       FROM unnest($9::bigint[], $10::text[], $11::text[]) WITH ORDINALITY AS r(place, address, domain, nth)
       JOIN new USING (place)
+      LEFT JOIN account a ON a.id = new.account
      ORDER BY r.nth
 )
 SELECT id FROM new ORDER BY place

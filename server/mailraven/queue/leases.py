@@ -22,6 +22,10 @@ class ClaimedRecipient:
     attempts: int
     epoch: int
     delay_warned: bool
+    clock_from: datetime | None = None
+    """Where the time to expiry begins, when it is not that of the message: it stood still while held."""
+    cancelled: str = ""
+    """Who does not want it sent, in words: it fails without an attempt, and the sender is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,16 @@ UPDATE queue_recipient AS r
  WHERE (r.account_id, r.message_id, r.id) = (lost.account_id, lost.message_id, lost.id)
 """
 
+# An account whose sending is held has nothing that is due, but for what was cancelled: it only goes back.
+_FREE = """(cancelled <> '' OR account_id <> ALL(ARRAY(SELECT id FROM account WHERE sending_held IS NOT NULL)))"""
+
 # Rows are locked in due order straight from the index queue_recipient_due; what does not fit is unlocked at commit.
-_CLAIM = """
+_CLAIM = f"""
 WITH locked AS MATERIALIZED (
     SELECT account_id, message_id, id, domain, due_at
       FROM queue_recipient
      WHERE state IN ('queued', 'deferred') AND due_at <= now() AND domain <> ALL($4::text[])
+       AND {_FREE}
      ORDER BY due_at, account_id, message_id, id
      LIMIT $3
        FOR UPDATE SKIP LOCKED
@@ -100,7 +108,7 @@ WITH locked AS MATERIALIZED (
       FROM fitting AS f
      WHERE f.nth <= $8 AND (r.account_id, r.message_id, r.id) = (f.account_id, f.message_id, f.id)
     RETURNING r.account_id, r.message_id, r.id, r.domain, r.recipient, r.attempts, r.lease_epoch,
-              r.delay_warned, f.nth
+              r.delay_warned, r.clock_from, r.cancelled, f.nth
 )
 SELECT t.*, m.body_account_id, m.body_id, coalesce(b.size, 0) AS size, m.return_path, m.smtputf8, m.eight_bit,
        m.envelope_id, m.trace_id, m.created_at
@@ -108,7 +116,7 @@ SELECT t.*, m.body_account_id, m.body_id, coalesce(b.size, 0) AS size, m.return_
   JOIN queue_message m ON m.account_id = t.account_id AND m.id = t.message_id
   LEFT JOIN body b ON b.account_id = m.body_account_id AND b.id = m.body_id
  ORDER BY t.nth, t.id
-"""
+"""  # noqa: S608 - constants
 
 # The rows of our leases, locked in key order: extend, release and settle of one claim may meet, and must not deadlock.
 _MINE = """
@@ -142,13 +150,13 @@ UPDATE queue_recipient AS r
 """
 )
 
-_NEXT_DUE = """
+_NEXT_DUE = f"""
 SELECT extract(epoch FROM least(
     (SELECT due_at FROM queue_recipient
-      WHERE state IN ('queued', 'deferred') AND domain <> ALL($1::text[])
+      WHERE state IN ('queued', 'deferred') AND domain <> ALL($1::text[]) AND {_FREE}
       ORDER BY due_at, account_id, message_id, id LIMIT 1),
     (SELECT min(leased_until) FROM queue_recipient WHERE state = 'attempting')) - clock_timestamp())::float8
-"""
+"""  # noqa: S608 - constants
 
 
 async def claim(connection: Any, token: str, room: Room, lease_seconds: float) -> list[Claim]:
@@ -209,7 +217,15 @@ def _claim(token: str, rows: list[Any]) -> Claim:
         message_id=first["message_id"],
         domain=first["domain"],
         recipients=tuple(
-            ClaimedRecipient(row["id"], row["recipient"], row["attempts"], row["lease_epoch"], row["delay_warned"])
+            ClaimedRecipient(
+                row["id"],
+                row["recipient"],
+                row["attempts"],
+                row["lease_epoch"],
+                row["delay_warned"],
+                row["clock_from"],
+                row["cancelled"],
+            )
             for row in rows
         ),
         body_account=first["body_account_id"],

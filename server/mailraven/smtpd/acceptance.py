@@ -18,7 +18,7 @@ from mailraven.smtp.received import delivered_to, received, return_path, rfc5322
 from mailraven.smtp.reply import Reply
 from mailraven.smtp.submission import complete_header
 from mailraven.smtp.transaction import Data
-from mailraven.smtpd import gather, instruments
+from mailraven.smtpd import gather, instruments, tracing
 from mailraven.smtpd.errors import reply_of
 from mailraven.smtpd.services import Role, Services
 from mailraven.smtpd.session import Session
@@ -57,8 +57,12 @@ async def accept(services: Services, session: Session, transaction: Data, reader
     counted.accepted.inc()
     counted.octets.inc(reader.received)
     counted.seconds.observe(seconds)
+    tracing.accepted(services, session, delivery, delivered)
     session.accepted += 1
     session.errors = 0
+    session.unbook = None
+    if services.gate is not None and session.identity is not None:
+        services.gate.submitted(session.identity.account_id, [one.address for one in delivery.remote])
     _log.info(
         "message accepted",
         request_id=session.id,

@@ -49,6 +49,7 @@ class Close:
     """Send the reply and close."""
 
     reply: Reply
+    why: str = "QUIT"
 
 
 Outcome = Reply | StartTls | Converse | ReceiveData | Close
@@ -70,7 +71,7 @@ async def ehlo(services: Services, session: Session, argument: str) -> Outcome:
     return ehlo_reply(
         services.hostname,
         argument,
-        max_size=services.limits.max_message_size,
+        max_size=services.max_message_size,
         starttls=services.tls is not None and not session.secure,
         mechanisms=mechanisms_offered(services, session),
     )
@@ -87,6 +88,8 @@ async def mail(services: Services, session: Session, argument: str) -> Outcome:
     refused = transaction.may_mail(session.state)
     if refused is not None:
         return refused
+    if session.identity is not None and not await services.directory.still_valid(session.identity, "smtp"):
+        return Close(replies.LOGIN_ENDED, "the login is no longer valid")
     command = parse_mail(argument)
     if isinstance(command, Reply):
         return command
@@ -112,7 +115,11 @@ async def rcpt(services: Services, session: Session, argument: str) -> Outcome:
     if isinstance(command, Reply):
         return command
     counted = instruments.of(services.role)
-    found = await services.directory.resolve(command.recipient.address)
+    if gather.is_full(services, session):
+        session.surplus += 1
+        counted.rcpt_deferred.inc()
+        return replies.TOO_MANY_RECIPIENTS  # RFC 5321 §4.5.3.1.10; costs no look-up
+    found = await services.directory.resolve_from(state.mail.sender.address, command.recipient.address)
     facts = gather.rcpt_facts(services, session, command, parameters, found)
     verdict = decide(services.policy.rcpt, facts)
     if not isinstance(verdict, Accept):
@@ -149,6 +156,11 @@ async def data(services: Services, session: Session, argument: str) -> Outcome:
     if not services.budget.has_room(following.mail.parameters.size or 0):
         instruments.of(services.role).deferred.inc()
         return replies.OUT_OF_MEMORY
+    verdict = decide(services.policy.envelope, await gather.envelope_facts(services, session, following))
+    if not isinstance(verdict, Accept):
+        instruments.of(services.role).deferred.inc()
+        _log_refusal(services, session, verdict, sender=following.mail.sender.address)
+        return verdict.reply
     session.state = following
     return ReceiveData()
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, cast
 import structlog
 from aiosmtpd.smtp import SMTP
 
+from mailraven.net.addresses import normalized
+from mailraven.net.proxied import Client
 from mailraven.sasl import CANCEL, Challenge, Malformed, decode_response, encode_challenge
 from mailraven.smtp import replies
 from mailraven.smtp.command import MAX_LIMIT, NOT_SMTP_VERBS, parse_command
@@ -26,11 +28,12 @@ from mailraven.smtp.reply import Reply
 from mailraven.smtp.transaction import Data
 from mailraven.smtpd.acceptance import accept
 from mailraven.smtpd.commands import COMMANDS, Close, Converse, Outcome, ReceiveData, Row, StartTls
-from mailraven.smtpd.errors import reply_of
+from mailraven.smtpd.errors import answer_to
 from mailraven.smtpd.inbox import Inbox
 from mailraven.smtpd.login import log_in
 from mailraven.smtpd.services import Services
 from mailraven.smtpd.session import Session
+from mailraven.smtpd.tracing import TRACED_VERBS, refused
 
 if TYPE_CHECKING:
     from mailraven.smtpd.server import SmtpServer
@@ -52,7 +55,10 @@ class _Gone(Exception):
 class Connection(SMTP):
     """One client. The inherited class gives the life cycle of the transport and of the handler task."""
 
-    def __init__(self, server: "SmtpServer", services: Services, *, secure: bool) -> None:
+    def __init__(
+        self, server: "SmtpServer", services: Services, *, secure: bool, client: Client | None = None
+    ) -> None:
+        """`client`: who it is behind a load balancer; else the peer of the transport."""
         # SMTP.__init__ looks through all members of itself and of a handler, for each connection, to find
         # commands and mechanisms; ours are a table. What the inherited life cycle reads is set here.
         self.loop = asyncio.get_running_loop()
@@ -70,7 +76,7 @@ class Connection(SMTP):
         self._handler_coroutine: asyncio.Task[None] | None = None
         self._server = server
         self._services = services
-        self._mail = Session(peer_ip="", secure=secure)
+        self._mail = Session(peer_ip=client[0] if client is not None else "", secure=secure)
         self._inbox = Inbox(self.loop)
         self._out: list[bytes] = []
         self._ending: Reply | None = None  # to be said at the next pause between transactions
@@ -79,14 +85,16 @@ class Connection(SMTP):
         self._finished = False  # the handler task is done
         self._why = "closed by the client"
         self._opened = self.loop.time()
+        self._began = _NEVER  # of the transaction that is open
         self.deadline = _NEVER
         """Loop time at which the server's sweep ends this connection."""
 
     # -- called by the event loop ------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        self._mail.peer_ip = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self._mail.peer_ip:
+            peer = transport.get_extra_info("peername")
+            self._mail.peer_ip = normalized(str(peer[0])) if isinstance(peer, tuple) else ""
         self._inbox.attach(cast(asyncio.ReadTransport, transport))
         super().connection_made(transport)
 
@@ -104,6 +112,16 @@ class Connection(SMTP):
         self._inbox.end()
         asyncio.StreamReaderProtocol.connection_lost(self, error)
         self._leave()
+
+    @property
+    def peer_ip(self) -> str:
+        """Of the client, behind a load balancer too."""
+        return self._mail.peer_ip
+
+    @property
+    def request_id(self) -> str:
+        """What the session is called in logs."""
+        return self._mail.id
 
     # -- called by the server ----------------------------------------------------------------------------------
 
@@ -138,7 +156,7 @@ class Connection(SMTP):
 
     async def _handle_client(self) -> None:
         try:
-            refusal = self._server.joined(self)
+            refusal = await self._server.joined(self)
             if refusal is None:
                 self._say(Reply(220, "", f"{self._services.hostname} ESMTP MailRaven"))
                 await self._converse()
@@ -147,7 +165,7 @@ class Connection(SMTP):
         except (_Gone, ConnectionError):
             pass
         except Exception as error:  # noqa: BLE001 - answered with 451 and logged
-            self._end(self._answer_to(error))
+            self._end(answer_to(error, request_id=self._mail.id))
         finally:
             self._write_out()
             if self.transport is not None:
@@ -173,7 +191,7 @@ class Connection(SMTP):
                 await self._command(line)
 
     async def _command(self, line: bytes) -> None:
-        command, groups = parse_command(line), False
+        command, groups, before = parse_command(line), False, self._mail.state
         if isinstance(command, Reply):
             reply: Reply | None = command
         elif row := COMMANDS.get(command.verb):
@@ -182,6 +200,8 @@ class Connection(SMTP):
                 reply = replies.SYNTAX
             else:
                 reply = await self._run(row, command.argument)
+            if reply is not None and reply.code >= 400 and command.verb in TRACED_VERBS:
+                refused(self._services, self._mail, before, command.verb, command.argument, reply)
         elif command.verb in NOT_SMTP_VERBS:  # a browser, perhaps made to speak to us
             self._end(replies.NOT_SMTP)
             return
@@ -199,7 +219,7 @@ class Connection(SMTP):
         except (_Gone, ConnectionError):
             raise
         except Exception as error:  # noqa: BLE001 - answered with 451 and logged
-            return self._answer_to(error)
+            return answer_to(error, request_id=self._mail.id)
 
     async def _perform(self, outcome: Outcome) -> Reply | None:
         """The reply to give; None where it is given already."""
@@ -212,8 +232,8 @@ class Connection(SMTP):
                 return await self._lead(outcome)
             case StartTls():
                 return await self._start_tls()
-            case Close(reply):
-                self._end(reply, why="QUIT")
+            case Close(reply, why):
+                self._end(reply, why=why)
                 return None
 
     async def _receive(self) -> Reply:
@@ -223,24 +243,25 @@ class Connection(SMTP):
             return replies.BAD_SEQUENCE
         self._say(replies.START_MAIL_INPUT)
         await self._flush()
-        reader = DataReader(limits.max_message_size)
-        latest, held = self.loop.time() + limits.transaction_timeout, 0
+        most = self._services.max_message_size
+        reader, held = DataReader(most), 0
         try:
             while True:
                 done = reader.feed(self._inbox.buffer)
                 held = self._hold(reader, held)
                 if done:
                     break
-                if reader.received > _RUNAWAY * limits.max_message_size:
+                if reader.received > _RUNAWAY * most:
                     self.abort(replies.SENDS_ON_AND_ON)
                     raise _Gone
-                await self._more(min(limits.data_timeout, latest - self.loop.time()))
+                await self._more(min(limits.data_timeout, self._left_of_transaction()))
             if self.transport is None:  # nobody hears our reply: the client must send it again anyway
                 raise _Gone
             return await accept(self._services, self._mail, state, reader)
         finally:
             self._services.budget.give_back(held)
             self._mail.reset()
+            self._began = _NEVER
 
     def _hold(self, reader: DataReader, held: int) -> int:
         """Books what the reader holds beyond `held`; drops it all where the process has no room."""
@@ -267,6 +288,9 @@ class Connection(SMTP):
         if isinstance(outcome, Malformed):
             return replies.AUTH_MALFORMED
         reply = await log_in(self._services, self._mail, outcome)
+        if reply.code == 421:
+            self._end(reply, why="over the limit of failed logins")
+            return None
         if self._mail.auth_failures >= self._services.limits.max_auth_failures:
             self._say(reply)
             self._end(replies.TOO_MANY_ERRORS, why="too many failed logins")
@@ -328,7 +352,16 @@ class Connection(SMTP):
                 self._end(self._ending)
                 raise _Gone
             seconds = min(seconds, self._opened + limits.session_timeout - self.loop.time())
+            self._began = _NEVER
+        else:
+            seconds = min(seconds, self._left_of_transaction())
         await self._more(seconds)
+
+    def _left_of_transaction(self) -> float:
+        """Seconds; the first question begins it."""
+        now = self.loop.time()
+        self._began = min(self._began, now)
+        return self._began + self._services.limits.transaction_timeout - now
 
     async def _more(self, seconds: float) -> None:
         """Waits for octets for about so long at most; the server's sweep ends who is late."""
@@ -360,34 +393,13 @@ class Connection(SMTP):
             self.deadline = _NEVER
 
     def _count(self, reply: Reply) -> None:
-        if reply.code >= 500:
+        surplus = reply is replies.TOO_MANY_RECIPIENTS and self._mail.surplus > self._services.limits.surplus_recipients
+        if reply.code >= 500 or surplus:
             self._mail.errors += 1
             if self._mail.errors >= self._services.limits.max_errors and not self._over:
                 self._end(replies.TOO_MANY_ERRORS, why="too many errors")
 
-    def _answer_to(self, error: Exception) -> Reply:
-        """A known trouble or a bug: the peer hears 451 either way, and no names of ours."""
-        known = reply_of(error)
-        if known is None:
-            _log.error("command failed", request_id=self._mail.id, exc_info=error)
-            return replies.UNAVAILABLE
-        if known.code < 500:
-            _log.warning("temporary failure", request_id=self._mail.id, error=type(error).__name__)
-        return known
-
     def _log_end(self) -> None:
-        mail = self._mail
-        _log.info(
-            "connection closed",
-            request_id=mail.id,
-            role=self._services.role.value,
-            peer=mail.peer_ip,
-            helo=mail.helo,
-            tls=mail.secure,
-            account=mail.identity.account_id if mail.identity is not None else None,
-            accepted=mail.accepted,
-            refused=mail.refused,
-            errors=mail.errors,
-            reason=self._why,
-            seconds=round(self.loop.time() - self._opened, 3),
-        )
+        seconds = round(self.loop.time() - self._opened, 3)
+        role = self._services.role.value
+        _log.info("connection closed", role=role, reason=self._why, seconds=seconds, **self._mail.summary())

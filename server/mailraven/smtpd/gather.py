@@ -1,6 +1,10 @@
-"""Look-ups of the phases mail and rcpt into facts for mailraven.policy; raises what the directory raises."""
+"""Look-ups of the phases into facts for mailraven.policy; raises what the directory raises."""
+
+from dataclasses import replace
+from functools import partial
 
 from mailraven.directory import (
+    Blocked,
     Directory,
     NotLocalDomain,
     Resolution,
@@ -9,15 +13,29 @@ from mailraven.directory import (
     Targets,
     parse_address,
 )
+from mailraven.limits import Gate
 from mailraven.policy.data import MAX_SUBMITTED_HEADER
-from mailraven.policy.facts import DataFacts, Destination, MailFacts, RcptFacts
+from mailraven.policy.facts import BannedFor, ConnectFacts, DataFacts, Destination, EnvelopeFacts, MailFacts, RcptFacts
 from mailraven.queue import RemoteRecipient
+from mailraven.smtp import transaction
 from mailraven.smtp.envelope import Mail, Rcpt
 from mailraven.smtp.parameters import MailParameters
 from mailraven.smtp.received import count_received
 from mailraven.smtp.submission import header_end
-from mailraven.smtpd.services import Services
+from mailraven.smtpd.services import Role, Services
 from mailraven.smtpd.session import LocalRecipient, Session
+
+
+async def connect_facts(gate: Gate | None, facts: ConnectFacts, ip: str, request_id: str) -> ConnectFacts:
+    """Completes what the server knows of itself; who is refused anyway is not counted."""
+    if gate is None or facts.draining or facts.crowded or facts.open_connections >= facts.max_connections:
+        return facts
+    decision = await gate.connection(ip, "smtp", request_id=request_id)
+    if decision.allowed:
+        return facts
+    if decision.ban is not None:
+        return replace(facts, banned=BannedFor.GOOD if decision.ban.until is None else BannedFor.A_TIME)
+    return replace(facts, over_limit=decision.text)
 
 
 async def mail_facts(services: Services, session: Session, command: Mail) -> MailFacts:
@@ -32,7 +50,7 @@ async def mail_facts(services: Services, session: Session, command: Mail) -> Mai
         authenticated=identity is not None,
         sender_owned=owned,
         size=command.parameters.size,
-        max_size=services.limits.max_message_size,
+        max_size=services.max_message_size,
     )
 
 
@@ -53,6 +71,31 @@ def rcpt_facts(
     )
 
 
+def is_full(services: Services, session: Session) -> bool:
+    """Whether the transaction has as many recipients as it may: known before anything is looked up."""
+    return _count(session) >= services.limits.max_recipients
+
+
+async def envelope_facts(services: Services, session: Session, envelope: transaction.Data) -> EnvelopeFacts:
+    """Charges the message on the limits that hold for it; the session gives it back unless it is accepted."""
+    gate, identity = services.gate, session.identity
+    if gate is None:
+        return EnvelopeFacts("")
+    account, domain = (None, None) if identity is None else (identity.account_id, identity.domain_id)
+    decision = await gate.message(
+        session.peer_ip,
+        account if services.role is Role.SUBMISSION else None,
+        domain,
+        envelope.mail.sender.address,
+        len(envelope.recipients),
+        request_id=session.id,
+    )
+    if not decision.allowed:
+        return EnvelopeFacts(decision.text)
+    session.unbook = partial(gate.refund, decision)
+    return EnvelopeFacts("")
+
+
 def data_facts(services: Services, message: bytes) -> DataFacts:
     # As far as a header may go: a message without an empty line must not be searched to its end.
     window = message[: MAX_SUBMITTED_HEADER + 4]
@@ -70,10 +113,11 @@ async def add_targets(directory: Directory, session: Session, command: Rcpt, fou
         return
     remotes = [remote_recipient(address) for address in found.remote]
     if not found.accounts and session.identity is None and targets.owner is None:
-        targets.owner = await _postmaster_of(directory, command)
+        # What an account forwards without a copy is its own; an alias has no account.
+        targets.owner = found.owners[0] if found.owners else await _postmaster_of(directory, command)
     keeps_name = found.route in (Route.ACCOUNT, Route.CATCH_ALL) and command.recipient.domain
     for account in found.accounts:
-        shown = given if keeps_name else account.address
+        shown = given if keeps_name and account.account_id in found.owners else account.address
         targets.local.setdefault(account.account_id, LocalRecipient(account.account_id, shown))
     for remote in remotes:
         targets.remote.setdefault(remote.address, remote)
@@ -87,11 +131,11 @@ def remote_recipient(address: str) -> RemoteRecipient:
 async def _postmaster_of(directory: Directory, command: Rcpt) -> int | None:
     """An alias that only leads elsewhere has no account; the queue entry is its domain's postmaster's."""
     domain = command.recipient.domain
-    found = await directory.resolve(f"postmaster@{domain}" if domain else "postmaster")
-    if isinstance(found, Targets) and found.accounts:
-        return found.accounts[0].account_id
-    found = await directory.resolve("postmaster")
-    return found.accounts[0].account_id if isinstance(found, Targets) and found.accounts else None
+    for address in (f"postmaster@{domain}" if domain else "postmaster", "postmaster"):
+        found = await directory.resolve(address)
+        if isinstance(found, Targets) and (ids := (*found.owners, *(one.account_id for one in found.accounts))):
+            return ids[0]
+    return None
 
 
 def _destination(found: Resolution) -> Destination:
@@ -102,6 +146,8 @@ def _destination(found: Resolution) -> Destination:
             return Destination.FOREIGN
         case Suspended():
             return Destination.DISABLED
+        case Blocked():
+            return Destination.BLOCKED
         case _:
             return Destination.UNKNOWN
 

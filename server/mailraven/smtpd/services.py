@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailraven.directory import Directory
+from mailraven.limits import Gate
 from mailraven.mailstore import Intake
 from mailraven.policy.chain import MX, SUBMISSION, Policy
+from mailraven.settings import Settings
 from mailraven.smtpd.budget import MemoryBudget
 from mailraven.smtpd.limits import Limits
+from mailraven.trace import Recorder
 
 
 class Role(StrEnum):
@@ -32,6 +35,18 @@ class Services:
     tls: ssl.SSLContext | None = None
     """For STARTTLS; None: not offered."""
     plaintext_login_from_loopback: bool = False
+    trace: Recorder | None = None
+    """Where what happens to mail is noted."""
+    gate: Gate | None = None
+    """Limits and bans; None: none."""
+    settings: Settings | None = None
+    """Those that change without a restart; None: as configured."""
+
+    @property
+    def max_message_size(self) -> int:
+        """Octets, as of now."""
+        set_now = self.settings.mail.max_message_size if self.settings is not None else None
+        return set_now or self.limits.max_message_size
 
     @property
     def policy(self) -> Policy:

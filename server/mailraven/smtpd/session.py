@@ -1,6 +1,7 @@
 """The state of one connection and of the transaction open in it. No IO."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
@@ -44,6 +45,10 @@ class Session:
     refused: int = 0
     errors: int = 0  # since the last accepted message
     auth_failures: int = 0
+    traced_refusals: int = 0
+    surplus: int = 0  # recipients beyond the most of the open transaction
+    unbook: Callable[[], None] | None = None
+    """Gives back what the open message was charged on limits, until it is accepted."""
 
     @property
     def is_loopback(self) -> bool:
@@ -64,20 +69,40 @@ class Session:
     def reset(self) -> None:
         """RSET, and the end of every transaction."""
         self.state = transaction.reset(self.state)
-        self.targets = Targets()
+        self._forget_transaction()
 
     def greet(self, name: str, *, extended: bool) -> None:
         # RFC 5321 §4.1.4: EHLO is RSET too.
         self.helo, self.extended = name, extended
         self.state = transaction.IDLE
-        self.targets = Targets()
+        self._forget_transaction()
 
     def start_over_with_tls(self) -> None:
         """RFC 3207 §4.2: nothing that was learnt before the handshake counts."""
         self.secure = True
         self.helo, self.extended, self.identity = "", False, None
         self.state = transaction.UNGREETED
+        self._forget_transaction()
+
+    def _forget_transaction(self) -> None:
         self.targets = Targets()
+        self.surplus = 0
+        unbook, self.unbook = self.unbook, None
+        if unbook is not None:
+            unbook()
+
+    def summary(self) -> dict[str, object]:
+        """What the log says at the end."""
+        return {
+            "request_id": self.id,
+            "peer": self.peer_ip,
+            "helo": self.helo,
+            "tls": self.secure,
+            "account": self.identity.account_id if self.identity is not None else None,
+            "accepted": self.accepted,
+            "refused": self.refused,
+            "errors": self.errors,
+        }
 
     def hop(self, by: str) -> Hop:
         return Hop(self.helo, self.peer_ip, by, self.extended, self.secure, self.identity is not None)

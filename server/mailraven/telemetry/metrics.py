@@ -39,7 +39,7 @@ IMAP_COMMAND_SECONDS = Histogram(
     buckets=_SECONDS,
 )
 
-# Log-ins, protocol: smtp | imap | http; result: ok | failed | error
+# Log-ins, protocol: smtp | imap | http; result: ok | failed | error | refused (over a limit)
 AUTH_ATTEMPTS = Counter("mailraven_auth_attempts", "Log-ins.", ["protocol", "result"])
 
 # Outbound; result: delivered, deferred, failed
@@ -59,6 +59,22 @@ QUEUE_OLDEST_SECONDS = Gauge(
 # Storage
 INTAKE_BATCH = Histogram("mailraven_intake_batch_messages", "Messages of one group commit.", buckets=_BATCH)
 
+# TLS; component: tls (a label keeps processes without listeners for it from reporting 0)
+CERTIFICATE_DAYS_LEFT = Gauge(
+    "mailraven_certificate_days_left",
+    "Days until the first of the certificates ends.",
+    ["component"],
+    multiprocess_mode="livemin",
+)
+
+# Trace; result: written, dropped
+TRACE_EVENTS = Counter("mailraven_trace_events", "Events of the delivery trace.", ["result"])
+
+# PROXY protocol; reason: untrusted, missing, malformed, late
+PROXY_REFUSED = Counter(
+    "mailraven_proxy_refused", "Connections refused for what they said by the PROXY protocol.", ["listener", "reason"]
+)
+
 # Processes
 HTTP_REQUESTS = Counter("mailraven_http_requests", "HTTP requests, by route and status.", ["route", "status"])
 COMPONENT_HEALTHY = Gauge(
@@ -73,4 +89,18 @@ WORKER_RESIDENT_BYTES = Gauge(
 )
 WORKER_LOOP_LAG_SECONDS = Gauge(
     "mailraven_worker_loop_lag_seconds", "How late the event loop ran its clock.", multiprocess_mode="livemax"
+)
+
+# Limits; scope: ip | account | domain | token
+LIMIT_STATEMENTS = Counter("mailraven_limit_statements", "Round trips to Postgres for limits.")
+LIMIT_REFUSALS = Counter(
+    "mailraven_limit_refusals", "Events over a limit, by event and whose limit it is.", ["event", "scope"]
+)
+BANS_ACTIVE = Gauge("mailraven_bans", "Networks that are banned.", multiprocess_mode="mostrecent")
+BANS_MADE = Counter("mailraven_bans_made", "Bans by the server itself.")
+BANNED_CONNECTIONS = Counter(
+    "mailraven_banned_connections", "Connections refused or ended by a ban.", ["protocol"]
+)
+ACCOUNTS_HELD = Counter(
+    "mailraven_accounts_held", "Accounts whose sending was held, by reason: new_recipients, bounces.", ["reason"]
 )

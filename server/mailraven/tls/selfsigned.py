@@ -58,13 +58,27 @@ def _is_current(files: CertificateFiles, ca_key_file: Path, names: Sequence[str]
     return fresh and key.public_key() == certificate.public_key() and set(found) == set(_alternative_names(names))
 
 
+def make_self_signed(names: Sequence[str], now: dt.datetime) -> tuple[bytes, bytes]:
+    """A chain and its key in PEM, of an authority that is forgotten at once: for a server that has nothing better."""
+    ca, ca_key = _make_authority(now)
+    certificate, key = _issue(ca, ca_key, names, now)
+    return _cert_pem(certificate) + _cert_pem(ca), _key_pem(key)
+
+
 def _make(files: CertificateFiles, ca_key_file: Path, names: Sequence[str], now: dt.datetime) -> None:
     authority = _load_authority(files.ca_file, ca_key_file, now)
     if authority is None:
         authority = _make_authority(now)
         _write(ca_key_file, _key_pem(authority[1]), 0o600)
         _write(files.ca_file, _cert_pem(authority[0]), 0o644)
-    ca, ca_key = authority
+    certificate, key = _issue(*authority, names, now)
+    _write(files.key_file, _key_pem(key), 0o600)
+    _write(files.cert_file, _cert_pem(certificate) + _cert_pem(authority[0]), 0o644)
+
+
+def _issue(
+    ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, names: Sequence[str], now: dt.datetime
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(names[0][:64], ca.subject, key.public_key(), now, _LIFETIME)
@@ -76,8 +90,7 @@ def _make(files: CertificateFiles, ca_key_file: Path, names: Sequence[str], now:
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    _write(files.key_file, _key_pem(key), 0o600)
-    _write(files.cert_file, _cert_pem(certificate) + _cert_pem(ca), 0o644)
+    return certificate, key
 
 
 def _load_authority(
@@ -125,10 +138,6 @@ def _builder(
         .not_valid_before(now - _CLOCK_SKEW)
         .not_valid_after(now + lifetime)
     )
-
-
-def _issuer_identifier(ca_key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())
 
 
 def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:

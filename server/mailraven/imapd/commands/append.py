@@ -20,10 +20,9 @@ async def run(session: Session, arguments: Append) -> Outcome:
     if not all(upload.raw for upload in uploads):
         return no("A message cannot be empty", "CANNOT")
     try:
-        target = await mailstore.mailbox(session.account, arguments.mailbox)
-        appended = await mailstore.append(session.account, target.id, uploads)
+        appended = await mailstore.append(session.account, arguments.mailbox, uploads)
     except NoSuchMailbox:
         return no("There is no mailbox of that name", "TRYCREATE")
-    if isinstance(session.state, Selected) and session.state.mailbox == target.id:
+    if isinstance(session.state, Selected) and session.state.mailbox == appended.mailbox:
         await mailstore.refresh(session.state.view)
     return ok("APPEND completed", response.appenduid_code(appended.uidvalidity, appended.uids))

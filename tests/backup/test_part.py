@@ -15,9 +15,11 @@ from mailraven.backup.selection import Existing, Selection
 from mailraven.blobs.files import FileBlobStore
 from mailraven.mailstore import Delivery, LocalTarget
 from mailraven.mailstore.flags import flag_names
+from mailraven.sealing import Sealer, dkim_purpose, totp_purpose
 
 from .conftest import Instance, mail
 
+SEALER = Sealer([bytes(32)])
 Messages = dict[str, list[tuple[int, tuple[str, ...], datetime, bytes]]]
 
 
@@ -44,7 +46,14 @@ async def restore(instance: Instance, target: FileBlobStore, selection: Selectio
     async with Repository.open(target, "read") as repository:
         snapshot = await repository.read_snapshot((await repository.snapshots())[-1])
         part = PartRestore(
-            instance.database, instance.blobs, instance.mailstore, repository, snapshot, Progress(), inline_max=32768
+            instance.database,
+            instance.blobs,
+            instance.mailstore,
+            repository,
+            snapshot,
+            Progress(),
+            inline_max=32768,
+            sealer=SEALER,
         )
         return await part.run(selection, **more)
 
@@ -54,6 +63,32 @@ async def saved(source: Instance, target: FileBlobStore) -> FileBlobStore:
     async with Repository.open(target, "write") as repository:
         await create(source.database, source.blobs, repository, Progress())
     return target
+
+
+async def test_secrets_are_bound_to_their_new_rows(source: Instance, empty: Instance, target: FileBlobStore) -> None:
+    ann = await source.account("ann@example.test")
+    async with source.database.acquire() as connection:
+        domain = await connection.fetchval("SELECT id FROM domain WHERE name = 'example.test'")
+        await connection.execute(
+            "INSERT INTO dkim_key (domain_id, selector, algorithm, key_size, private_sealed, public_key)"
+            " VALUES ($1, 's1', 'rsa', 2048, $2, 'p')",
+            domain,
+            SEALER.seal(dkim_purpose(domain, "s1"), b"the private key"),
+        )
+        sealed = SEALER.seal(totp_purpose(ann), b"the secret")
+        await connection.execute("UPDATE account SET totp_sealed = $2 WHERE id = $1", ann, sealed)
+    async with Repository.open(target, "write") as repository:
+        snapshot = (await create(source.database, source.blobs, repository, Progress()))[1]
+    assert snapshot.sealing_keys == SEALER.key_ids
+    await empty.directory.create_domain("already.test")
+    await empty.directory.create_account("somebody@already.test", None)
+    await restore(empty, target, Selection(domain="example.test"))
+    async with empty.database.acquire() as connection:
+        domain, sealed = await connection.fetchrow("SELECT domain_id, private_sealed FROM dkim_key")
+        assert SEALER.open(dkim_purpose(domain, "s1"), sealed) == b"the private key"
+        account, sealed = await connection.fetchrow("SELECT id, totp_sealed FROM account WHERE localpart = 'ann'")
+        assert account != ann
+        assert SEALER.open(totp_purpose(account), sealed) == b"the secret"
 
 
 async def test_a_domain_that_is_gone(source: Instance, empty: Instance, saved: FileBlobStore) -> None:

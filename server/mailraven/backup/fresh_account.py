@@ -18,6 +18,7 @@ from mailraven.backup.snapshot import Table
 from mailraven.backup.tables import quoted
 from mailraven.db import Connection
 from mailraven.mailstore.bodies import BodyStore
+from mailraven.sealing import Sealer, dkim_purpose, totp_purpose
 
 # With account_id first and nothing else that has to be mapped.
 _OF_ACCOUNT = ("subscription", "app_password", "recovery_code", "known_recipient")
@@ -33,9 +34,16 @@ class FreshAccount:
     """Inside the caller's transaction: the account is not seen before it is whole."""
 
     def __init__(
-        self, connection: Connection, store: BodyStore, contents: Contents, bodies: Bodies, progress: Progress
+        self,
+        connection: Connection,
+        store: BodyStore,
+        contents: Contents,
+        bodies: Bodies,
+        sealer: Sealer,
+        progress: Progress,
     ) -> None:
         self._connection = connection
+        self._sealer = sealer
         self._store = store
         self._contents = contents
         self._bodies = bodies
@@ -54,6 +62,12 @@ class FreshAccount:
             rows = [row async for row in self._contents.rows(table) if row["domain_id"] == saved["id"]]
             rows = [row for row in rows if row.get("account_id") in (None, "0")]
             for row in rows:
+                if table == "dkim_key":
+                    selector, old = row["selector"] or "", int(row["domain_id"] or 0)
+                    sealed = self._reseal(
+                        row["private_sealed"] or "", dkim_purpose(old, selector), dkim_purpose(made, selector)
+                    )
+                    row["private_sealed"] = "\\x" + sealed.hex()
                 await self._insert_one(table, row, {"domain_id": made}, returning=False)
         return made
 
@@ -62,6 +76,9 @@ class FreshAccount:
         domain = await self.ensure_domain(saved.domain)
         row = await self._one("account", {"id": str(saved.id)})
         account: int = await self._insert_one("account", row, {"id": None, "domain_id": domain})
+        if sealed := row.get("totp_sealed"):
+            renewed = self._reseal(sealed, totp_purpose(saved.id), totp_purpose(account))
+            await self._connection.execute("UPDATE account SET totp_sealed = $2 WHERE id = $1", account, renewed)
         for table in _OF_ACCOUNT:
             async for one in self._contents.account_rows(table, saved.id):
                 changes: dict[str, int | None] = {"account_id": account}
@@ -71,6 +88,10 @@ class FreshAccount:
         for table in _OF_MAILBOX:
             await self._mapped(table, saved.id, account, {"account_id": str(account), "mailbox_id": "b.new"})
         return count
+
+    def _reseal(self, sealed: str, before: str, after: str) -> bytes:
+        """A secret is bound to the id of its row. Raises SealingError: the master key of the source is needed."""
+        return self._sealer.seal(after, self._sealer.open(before, bytes.fromhex(sealed.removeprefix("\\x"))))
 
     async def _mailboxes(self, saved: int, account: int) -> None:
         await self._connection.execute(

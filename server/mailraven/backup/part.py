@@ -21,6 +21,7 @@ from mailraven.directory import parse_address
 from mailraven.directory.changes import notify
 from mailraven.mailstore import Mailstore
 from mailraven.mailstore.bodies import BodyStore
+from mailraven.sealing import Sealer
 
 _log = structlog.get_logger(component="backup")
 
@@ -49,9 +50,11 @@ class PartRestore:
         progress: Progress,
         *,
         inline_max: int,
+        sealer: Sealer,
     ) -> None:
         self._database = database
         self._mailstore = mailstore
+        self._sealer = sealer
         self._store = BodyStore(database, blobs, inline_max)
         self._repository = repository
         self._snapshot = snapshot
@@ -127,7 +130,7 @@ class PartRestore:
 
     async def _make(self, saved: SavedAccount, bodies: Bodies) -> int:
         async with self._database.transaction() as connection:
-            fresh = FreshAccount(connection, self._store, self._contents, bodies, self._progress)
+            fresh = FreshAccount(connection, self._store, self._contents, bodies, self._sealer, self._progress)
             count = await fresh.run(saved)
             await notify(connection)
         return count

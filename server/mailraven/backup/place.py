@@ -25,10 +25,7 @@ async def open_place(target: str, config: BackupConfig, blobs: S3Config, *, writ
         return open_s3(_s3(target, config.s3, blobs))
     if "://" in target:
         raise BackupError(f"{target}: a target is a directory or s3://BUCKET/PREFIX")
-    directory = Path(target).absolute()
-    if not write and not directory.is_dir():
-        raise NoRepository(f"{directory} is not a directory")
-    store = FileBlobStore(directory)
+    store = FileBlobStore(_directory(target, write=write))
     try:
         if write:
             await store.open()
@@ -36,6 +33,13 @@ async def open_place(target: str, config: BackupConfig, blobs: S3Config, *, writ
         await store.close()
         raise TargetUnavailable(str(error)) from None
     return store
+
+
+def _directory(target: str, *, write: bool) -> Path:
+    directory = Path(target).absolute()
+    if not write and not directory.is_dir():
+        raise NoRepository(f"{directory} is not a directory")
+    return directory
 
 
 def _s3(target: str, own: S3Config, blobs: S3Config) -> S3Config:

@@ -60,6 +60,11 @@ class Sealer:
         """Whether there is a master key."""
         return self._first is not None
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """Of all keys, hex, as they stand in what is sealed; they say nothing about the keys."""
+        return tuple(key_id.hex() for key_id in self._ciphers)
+
     def seal(self, purpose: str, plaintext: bytes) -> bytes:
         """Raises NoMasterKey."""
         if self._first is None:

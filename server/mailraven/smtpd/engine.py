@@ -55,9 +55,7 @@ class _Gone(Exception):
 class Connection(SMTP):
     """One client. The inherited class gives the life cycle of the transport and of the handler task."""
 
-    def __init__(
-        self, server: "SmtpServer", services: Services, *, secure: bool, client: Client | None = None
-    ) -> None:
+    def __init__(self, server: "SmtpServer", services: Services, *, secure: bool, client: Client | None = None) -> None:
         """`client`: who it is behind a load balancer; else the peer of the transport."""
         # SMTP.__init__ looks through all members of itself and of a handler, for each connection, to find
         # commands and mechanisms; ours are a table. What the inherited life cycle reads is set here.

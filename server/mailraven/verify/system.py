@@ -26,7 +26,13 @@ _SKEW_WARNING, _SKEW_PROBLEM = 2.0, 30.0
 _DAYS_WARNING = 14
 _DOMAINS = 200
 _OLDEST_POSTGRES = 150_000
-_LISTENERS = {"mx": "starttls-smtp", "submission": "starttls-smtp", "submissions": "tls", "imap": "imap", "imaps": "tls"}
+_LISTENERS = {
+    "mx": "starttls-smtp",
+    "submission": "starttls-smtp",
+    "submissions": "tls",
+    "imap": "imap",
+    "imaps": "tls",
+}
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
@@ -62,7 +68,9 @@ async def _versions(database: Database) -> list[Finding]:
         pending = await pending_migrations(connection)
     text = f"MailRaven {__version__}, Python {sys.version.split()[0]}, Postgres {name}"
     if pending:
-        return [Finding("versions", Severity.PROBLEM, f"{text}: {len(pending)} migrations are not applied", len(pending))]
+        return [
+            Finding("versions", Severity.PROBLEM, f"{text}: {len(pending)} migrations are not applied", len(pending))
+        ]
     if number < _OLDEST_POSTGRES:
         return [Finding("versions", Severity.PROBLEM, f"{text}: Postgres 15 is the oldest that is supported", 1)]
     return [Finding("versions", Severity.OK, text)]
@@ -96,7 +104,9 @@ async def _clock(database: Database) -> list[Finding]:
     text = f"{skew:.1f} s between this host and Postgres"
     if skew > _SKEW_PROBLEM:
         return [Finding("clock", Severity.PROBLEM, text, 1)]
-    return [Finding("clock", Severity.WARNING if skew > _SKEW_WARNING else Severity.OK, text, int(skew > _SKEW_WARNING))]
+    return [
+        Finding("clock", Severity.WARNING if skew > _SKEW_WARNING else Severity.OK, text, int(skew > _SKEW_WARNING))
+    ]
 
 
 async def _blobs(config: Config, blobs: BlobStore) -> list[Finding]:

@@ -98,7 +98,9 @@ async def test_a_domain_that_is_gone(source: Instance, empty: Instance, saved: F
     assert result.accounts_made == ["ann@example.test", "bob@example.test"]
     for address in result.accounts_made:
         assert await read_all(empty, address) == await read_all(source, address)
-    assert await empty.directory.authenticate("ann@example.test", "a long enough pass-phrase") is not None
+    assert (
+        await empty.directory.authenticate("ann@example.test", "a long enough pass-phrase", protocol="imap") is not None
+    )
     aliases = await empty.directory.list_aliases("example.test")
     assert [alias.address for alias in aliases] == ["sales@example.test"]
     # And it works: mail arrives behind what was there.

@@ -47,7 +47,9 @@ async def test_everything_comes_back(
         Delivery(raw=mail(99), recipients=(LocalTarget(ann, "ann@example.test"),), trace_id="t")
     )
     assert delivered.uids[0][2] == before
-    assert await empty.directory.authenticate("bob@example.test", "a long enough pass-phrase") is not None
+    assert (
+        await empty.directory.authenticate("bob@example.test", "a long enough pass-phrase", protocol="imap") is not None
+    )
 
 
 async def test_the_queue_waits_for_somebody_to_release_it(

@@ -242,7 +242,7 @@ class _Load:
 async def _hold_queue(connection: Connection) -> int:
     status: str = await connection.execute(
         "UPDATE queue_recipient SET held_from = CASE state WHEN 'attempting' THEN 'deferred' ELSE state END,"
-        " state = 'held', lease_token = NULL, leased_until = NULL, updated_at = now()"
+        " state = 'held', held_at = now(), lease_token = NULL, leased_until = NULL, updated_at = now()"
         " WHERE state IN ('queued', 'deferred', 'attempting')"
     )
     return int(status.rpartition(" ")[2])

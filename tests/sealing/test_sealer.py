@@ -49,7 +49,7 @@ def test_rotation_the_first_key_seals_and_all_open() -> None:
     anew = both.seal("a", b"secret")
     assert both.is_current(anew)
     assert Sealer([NEW]).open("a", anew) == b"secret"
-    with pytest.raises(WrongMasterKey, match="a was sealed with master key [0-9a-f]{8}, which is not among"):
+    with pytest.raises(WrongMasterKey, match=r"a was sealed with master key [0-9a-f]{8}, which is not among"):
         Sealer([NEW]).open("a", sealed)
 
 

@@ -56,9 +56,7 @@ class Connection(Channel):
         "session",
     )
 
-    def __init__(
-        self, server: ImapServer, services: Services, *, secure: bool, client: Client | None = None
-    ) -> None:
+    def __init__(self, server: ImapServer, services: Services, *, secure: bool, client: Client | None = None) -> None:
         """`client`: who it is behind a load balancer; else the peer of the transport."""
         super().__init__()
         self._server = server

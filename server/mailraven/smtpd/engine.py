@@ -55,9 +55,7 @@ class _Gone(Exception):
 class Connection(SMTP):
     """One client. The inherited class gives the life cycle of the transport and of the handler task."""
 
-    def __init__(
-        self, server: "SmtpServer", services: Services, *, secure: bool, client: Client | None = None
-    ) -> None:
+    def __init__(self, server: "SmtpServer", services: Services, *, secure: bool, client: Client | None = None) -> None:
         """`client`: who it is behind a load balancer; else the peer of the transport."""
         # SMTP.__init__ looks through all members of itself and of a handler, for each connection, to find
         # commands and mechanisms; ours are a table. What the inherited life cycle reads is set here.
@@ -114,14 +112,9 @@ class Connection(SMTP):
         self._leave()
 
     @property
-    def peer_ip(self) -> str:
-        """Of the client, behind a load balancer too."""
-        return self._mail.peer_ip
-
-    @property
-    def request_id(self) -> str:
-        """What the session is called in logs."""
-        return self._mail.id
+    def mail(self) -> Session:
+        """Its session, for the server: who it is, what it is called in logs."""
+        return self._mail
 
     # -- called by the server ----------------------------------------------------------------------------------
 

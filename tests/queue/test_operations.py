@@ -175,7 +175,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("chosen", "expected"), FILTERS, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(("chosen", "expected"), FILTERS, ids=[str(number) for number in range(len(FILTERS))])
 async def test_filters_choose_the_same_for_the_list_and_for_actions(database: Database, chosen, expected):
     *_, old = await put(
         database,

@@ -61,6 +61,7 @@ class RoleWorld:
         async with self.api.services.database.transaction() as connection:
             await self._mend_rows(connection)
         directory.invalidate()
+        await self.api.services.settings.load()  # who calls is exempt from limits again
         await self._mend_mail()
 
     def headers(self, caller: Caller) -> dict[str, str]:
@@ -72,8 +73,9 @@ class RoleWorld:
     async def _mend_rows(self, connection: Connection) -> None:
         for address, role in _ACCOUNTS.items():
             await connection.execute(_STANDING, *address.split("@"), role.value)
-        await connection.execute("DELETE FROM setting")
-        await connection.execute("UPDATE domain SET suspended = false")
+        for table in ("setting", "limit_policy", "ban"):
+            await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
+        await connection.execute("UPDATE domain SET suspended = false, spec = '{}', template = '{}'")
         past = datetime.now(UTC) - timedelta(seconds=1)
         for caller, secret in self.secrets.items():
             bound = _BOUND.get(caller)

@@ -10,6 +10,8 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv || echo .tools/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# Written by the program: `mailraven docs NAME`.
+PAGES := configuration.md openapi.json cli.md
 
 .PHONY: help run test test-clients check format docs e2e bench clean
 
@@ -27,14 +29,15 @@ check: $(READY) ## lint, format, types, layers, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@$(BIN)/mailraven docs configuration | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: make docs"; exit 1; }
+	@for page in $(PAGES); do $(BIN)/mailraven docs $${page%.*} | diff -u docs/$$page - \
+		|| { echo "docs/$$page is old: make docs"; exit 1; }; done
 
 format: $(READY) ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 docs: $(READY) ## write the generated documentation
-	$(BIN)/mailraven docs configuration > docs/configuration.md
+	for page in $(PAGES); do $(BIN)/mailraven docs $${page%.*} > docs/$$page || exit 1; done
 
 e2e: $(READY) test-clients ## only the tests with real mail clients
 	$(BIN)/pytest tests/e2e $(ARGS)

@@ -14,7 +14,7 @@ from mailraven.adminapi.access import _NOT_FOUND, Allow, Who
 from mailraven.adminapi.api import make_routes
 from mailraven.testing.admin_api import running_admin_api
 from mailraven.testing.dns_server import DnsServer
-from mailraven.testing.role_world import ANN, OWN, Caller, RoleWorld
+from mailraven.testing.role_world import ANN, CARL, OWN, WRONG_SCOPE, Caller, RoleWorld
 
 UNAUTHENTICATED = {Caller.NOBODY, Caller.BAD, Caller.EXPIRED}
 USERS = {Caller.USER, Caller.OTHER_USER}
@@ -36,6 +36,30 @@ VALUES = {
 # Routes that look closer than at role and scope, after the latter let them through.
 FINER = {
     ("put", "/api/v1/accounts/{address}"): {Caller.OTHER_ADMIN: {403, 404}},  # makes accounts: in his domains only
+    ("delete", "/api/v1/accounts/{address}"): {Caller.USER: {403}},  # nobody deletes himself
+    ("delete", "/api/users/{address}"): {Caller.USER: {403}},
+    ("delete", "/api/v1/accounts/{address}/totp"): {Caller.USER: {403}},  # his own way asks for password and code
+    ("post", "/api/v1/accounts/{address}/release-sending"): {Caller.USER: {403}},
+}
+# Called here with `{}` or on what is not there, these succeed and change nothing: nothing is written.
+UNCHANGED = {
+    "delete /api/v1/accounts/{address}/forwarding",
+    "delete /api/v1/accounts/{address}/totp",
+    "delete /api/v1/accounts/{address}/vacation",
+    "patch /api/v1/accounts/{address}",
+    "patch /api/v1/domains/_default",
+    "patch /api/v1/domains/{domain}",
+    "post /api/v1/domains/{domain}/dkim/rotate",
+    "put /api/domains/_default",
+    "put /api/domains/_default/security",
+    "put /api/domains/{domain}",
+    "put /api/domains/{domain}/security",
+    "put /api/users/{address}",
+    "put /api/v1/accounts/{address}",
+    "put /api/v1/accounts/{address}/vacation",
+    "put /api/v1/domains/_default",
+    "put /api/v1/domains/{domain}",
+    "put /api/v1/domains/{domain}/security",
 }
 
 
@@ -54,7 +78,7 @@ def expected(allowed: Allow, caller: Caller) -> int | None:
         return None
     if caller in UNAUTHENTICATED:
         return 401
-    if allowed.scope and caller is Caller.WRONG_SCOPE:
+    if allowed.scope not in ("", WRONG_SCOPE) and caller is Caller.WRONG_SCOPE:
         return 403
     if allowed.scope.endswith(":write") and caller is Caller.READ_ONLY:
         return 403
@@ -69,6 +93,8 @@ def expected(allowed: Allow, caller: Caller) -> int | None:
             return 403
         case Who.DOMAIN | Who.ACCOUNT if caller in FOREIGN:
             return 404
+        case Who.ACCOUNT if caller is Caller.ADMIN and allowed.scope.startswith("mail:"):
+            return 403  # who administers a domain does not read its mail
     return None
 
 
@@ -80,7 +106,8 @@ def refused(answer: httpx.Response) -> bool:
 async def call(world: RoleWorld, route: APIRoute, method: str, caller: Caller) -> httpx.Response:
     path = route.path_format
     for name in route.param_convertors:
-        path = path.replace("{" + name + "}", world.values.get(name) or VALUES[name])
+        value = world.values.get(name) or VALUES[name]
+        path = path.replace("{" + name + "}", CARL if path.startswith("/api/v1/admins/") else value)
     headers, content = world.headers(caller), None
     if route.body_field is not None:
         kind = getattr(route.body_field.field_info, "media_type", "application/json")
@@ -88,20 +115,25 @@ async def call(world: RoleWorld, route: APIRoute, method: str, caller: Caller) -
     return await world.api.client.request(method, path, headers=headers, content=content)
 
 
+async def entries(world: RoleWorld) -> int:
+    """Of changes in the audit log: they are there when the answer is."""
+    async with world.api.services.database.acquire() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM audit WHERE action <> 'access'"))
+
+
 @pytest.mark.timeout(300)
 async def test_every_route_for_everybody(world: RoleWorld, capsys: pytest.CaptureFixture[str]) -> None:
-    routes = {route.operation_id: route for route in openapi.api_routes(world.api.app)}
     wrong: list[str] = []
     seen: Counter[str] = Counter()
     silent: list[str] = []
-    for path, method, allowed in openapi.access_of(world.api.app):
-        route = next(
-            one for one in routes.values() if one.path_format == path and method.upper() in (one.methods or ())
-        )
+    broken = True
+    for route, method, allowed in openapi.access_of(world.api.app):
+        path = route.path_format
         plain = route.body_field is None and set(route.param_convertors) <= {"domain", "address"}
         for caller in Caller:
-            await world.mend("trace:read" if allowed.scope.startswith("stats") else "stats:read")
-            before = len(await world.api.audit())
+            if broken:
+                await world.mend()
+            before = await entries(world)
             answer = await call(world, route, method, caller)
             want = expected(allowed, caller)
             finer = FINER.get((method, path), {}).get(caller)
@@ -118,13 +150,16 @@ async def test_every_route_for_everybody(world: RoleWorld, capsys: pytest.Captur
                 wrong.append(f"{what}, refused: {answer.text}")
             if answer.status_code >= 400 and answer.headers["content-type"] != "application/problem+json":
                 wrong.append(f"{what}: not a problem")
-            if method != "get" and answer.is_success and len(await world.api.audit()) == before:
-                silent.append(f"{method} {path}")
+            broken = method != "get" and answer.is_success
+            if broken and await entries(world) == before:
+                # Mail of one's own changes as over IMAP; whoever else looks into it is audited.
+                silent += [] if allowed.scope == "mail:write" else [f"{method} {path}"]
             seen["allowed" if want is None else str(want)] += 1
+    size = f"{seen.total() // len(Caller)} routes x {len(Caller)} callers = {seen.total()} calls"
     with capsys.disabled():
-        print(f"\nrole matrix: {len(routes)} routes x {len(Caller)} callers = {seen.total()} calls: {dict(seen)}")
+        print(f"\nrole matrix: {size}: {dict(seen)}")
     assert not wrong, "\n".join(wrong)
-    assert not silent, f"changes without an audit entry: {sorted(set(silent))}"
+    assert not set(silent) - UNCHANGED, f"changes without an audit entry: {sorted(set(silent))}"
 
 
 def test_a_route_that_says_nothing_of_who_may_call_it_is_an_error() -> None:

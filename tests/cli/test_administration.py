@@ -130,7 +130,7 @@ def test_bootstrap_settings_are_shown_without_secrets(mailraven: CommandLine) ->
     shown = mailraven("config", "show", "--set", "smtp.max_recipients=177", MAILRAVEN_DATABASE__URL=secret)
     assert "smtp.max_recipients\t177" in shown.splitlines()
     assert "not-to-be-seen" not in shown
-    assert json.loads(mailraven("config", "show", "-o", "json"))["smtp"]["max_recipients"] == 100
+    assert json.loads(mailraven("config", "show", "-o", "json"))["smtp"]["max_recipients"] == 1000
     assert "smtp.nope" in mailraven.refused("config", "show", "--set", "smtp.nope=1", code=2)
 
 

@@ -22,10 +22,8 @@ def user(address: str, spec: str = "") -> str:
 
 
 def policy(name: str, count: int) -> str:
-    return (
-        HEAD.format(kind="RateLimitPolicy", name=name)
-        + f"  scope: account\n  limits: {{count: {count}, window: day}}\n"
-    )
+    spec = f"  scope: account\n  limits: {{count: {count}, window: day}}\n  selector: {{accounts: [x@apply.example]}}\n"
+    return HEAD.format(kind="RateLimitPolicy", name=name) + spec
 
 
 def manifest(home: Path, *documents: str) -> str:
@@ -117,6 +115,24 @@ def test_policies(mailraven: CommandLine, tmp_path: Path) -> None:
     assert actions(mailraven, "-f", manifest(tmp_path, policy("slow", 5))) == {"slow": "created"}
     assert actions(mailraven, "-f", manifest(tmp_path, policy("slow", 5))) == {"slow": "unchanged"}
     assert actions(mailraven, "-f", manifest(tmp_path, policy("slow", 6))) == {"slow": "configured"}
+    assert ["slow", "account", "messages"] in [row[:3] for row in mailraven.rows("security", "limits")]
+    mailraven("delete", "-f", str(tmp_path), "--yes")
+
+
+def test_delete_goes_the_other_way_round(mailraven: CommandLine, tmp_path: Path) -> None:
+    file = manifest(tmp_path, domain("gone.example"), user("ann@gone.example"), policy("gone", 5))
+    mailraven("apply", "-f", file)
+    assert "say --yes" in mailraven.refused("delete", "-f", file, code=2)
+    assert mailraven("delete", "-f", file, "--yes").splitlines() == [
+        "ratelimitpolicy/gone deleted", "mailuser/ann@gone.example deleted", "maildomain/gone.example deleted"
+    ]  # fmt: skip
+    again = mailraven.json("delete", "-f", file, "--yes")
+    assert {resource["action"] for resource in again["resources"]} == {"not found"}
+    mailraven("apply", "-f", file)
+    only_domain = manifest(tmp_path, domain("gone.example"))
+    said = mailraven.refused("delete", "-f", only_domain, "--yes")
+    assert said.startswith(f"mailraven: {only_domain}:1: maildomain/gone.example: ")
+    assert "name what to delete" in mailraven.refused("delete", code=2)
 
 
 def test_the_examples_apply(mailraven: CommandLine) -> None:

@@ -18,7 +18,10 @@ from mailraven.cli.plain import clean, flat, word
 from mailraven.cli.problems import UsageProblem
 from mailraven.cli.progress import Progress, ProgressForm
 
-ROWS = [{"name": "example.org", "used": 3_500_000_000, "on": True}, {"name": "y" * 300, "used": None, "on": False}]
+ROWS: list[dict[str, Any]] = [
+    {"name": "example.org", "used": 3_500_000_000, "on": True},
+    {"name": "y" * 300, "used": None, "on": False},
+]
 COLUMNS = (Column("NAME", "name"), Column("USED", "used", size), Column("ON", "on"))
 
 
@@ -53,6 +56,24 @@ def test_a_list_on_a_terminal_has_headings_and_units(monkeypatch: pytest.MonkeyP
     assert "3.3 GiB" in text
     assert "\x1b[" in text
     assert text.count("y") == 300  # folded, not cut
+
+
+def test_a_wide_column_is_cut_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = (
+        Column("WIDE", lambda _: "w" * 200, wide=True),
+        Column("NAME", lambda _: "n" * 30),
+        Column("STATE", lambda _: "ok"),
+    )
+    with terminal(monkeypatch) as screen:
+        Output(Format.TABLE).rows([{}], columns, nothing="none")
+    text = screen.getvalue()
+    assert "n" * 30 in text
+    assert "ww…" in text
+    assert "\x1b[32mok" in text
+    Output(Format.TABLE).rows([{}], columns, nothing="none")
+    assert capsys.readouterr().out == f"{'w' * 200}\t{'n' * 30}\tok\n"
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def test_the_api_wants_the_token(up: Instance) -> None:
     assert get(url + "/api/v1/version")[0] == 401
     assert get(url + "/api/v1/version", "mr_" + "A" * 43)[0] == 401
     domains = json.loads(get(url + "/api/v1/domains", up.ready["admin_token"])[1])
-    assert "example.test" in [domain["name"] for domain in domains]
+    assert "example.test" in [domain["name"] for domain in domains["items"]]
     assert get(url + "/health")[0] == 200
 
 

@@ -55,3 +55,22 @@ async def test_attempts_are_counted_by_result(site):
         "deferred": 1,
         "unknown": 1,
     }
+
+
+async def test_old_audit_entries_and_ended_sessions_go(site):
+    async with site.database.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO audit (at, actor, action)"
+            " VALUES (now() - interval '401 days', 'x', 'old'), (now(), 'x', 'new')"
+        )
+        await connection.execute(
+            "INSERT INTO web_session (sha256, account_id, credential_version, csrf_sha256, expires_at)"
+            " SELECT sha256(h::text::bytea), (SELECT min(id) FROM account), 1, sha256(''),"
+            "        now() + h * interval '1 hour'"
+            "   FROM generate_series(-1, 1, 2) AS h"
+        )
+    assert await housekeeping.purge_administration(site.database, "w1") == 2
+    assert await housekeeping.purge_administration(site.database, "w2") == 0  # this hour's work is done
+    async with site.database.acquire() as connection:
+        assert await connection.fetchval("SELECT string_agg(action, ' ') FROM audit") == "new"
+        assert await connection.fetchval("SELECT count(*) FROM web_session") == 1

@@ -52,9 +52,14 @@ async def test_four_processes_at_once_allow_exactly_the_limit(four: list[Counter
         outcomes = await asyncio.gather(*(counters.charge([cost(100)]) for _ in range(60)))
         return sum(outcome.allowed for outcome in outcomes)
 
-    assert sum(await asyncio.gather(*(process(one) for one in four))) == 100
-    for one in four:
-        assert not (await one.charge([cost(100)])).allowed
+    allowed = sum(await asyncio.gather(*(process(one) for one in four)))
+    assert allowed <= 100
+    for one in four:  # what one of them holds and does not use goes back
+        await one.give_back(0)
+    fresh = Counters(four[0]._database)
+    allowed += sum([(await fresh.charge([cost(100)])).allowed for _ in range(101 - allowed)])
+    assert allowed == 100
+    await fresh.close()
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 7, 8, 9, 50])

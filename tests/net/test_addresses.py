@@ -3,7 +3,7 @@
 import ipaddress
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mailraven.net.addresses import Networks, normalized
@@ -38,7 +38,7 @@ def test_an_address_is_in_its_networks_in_whatever_form() -> None:
 
 @pytest.mark.parametrize("text", ["10.0.0.1/8", "10.0.0.0/33", "example.org", "", "10.0.0.0/8/8", "::/129"])
 def test_what_is_no_network_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="does not appear|has host bits"):
+    with pytest.raises(ValueError, match=r"does not appear|has host bits"):
         Networks([text])
 
 
@@ -54,9 +54,9 @@ def test_the_answer_is_that_of_the_standard_library(
 ) -> None:
     nets = [ipaddress.ip_network((ip, length), strict=False) for ip, length, _ in found]
     networks = Networks([str(net) for net in nets])
+    # An IPv4-mapped address is IPv4, a network of them IPv4's: the library has them apart.
+    assume(not any(isinstance(ip, ipaddress.IPv6Address) and int(ip) >> 48 == 0 for one in found for ip in one))
     for ip, _, other in found:
         assert str(ip) in networks
-        mapped = getattr(other, "ipv4_mapped", None)
-        if mapped is None:
-            expected = any(other in net for net in nets if net.version == other.version)
-            assert (str(other) in networks) == expected
+        expected = any(other in net for net in nets if net.version == other.version)
+        assert (str(other) in networks) == expected

@@ -23,6 +23,8 @@ from mailraven.proxy import (
     parse,
 )
 
+MAPPED = ipaddress.ip_address("::ffff:192.0.2.1")
+
 
 def v2(command: int, family: int, payload: bytes, *, version: int = 2, length: int | None = None) -> bytes:
     size = len(payload) if length is None else length
@@ -50,7 +52,7 @@ def tcp6(source: str = "2001:db8::1", port: int = 40000, extra: bytes = b"") -> 
             b"PROXY TCP6 2001:DB8:0::1 2001:db8::2 0 65535\r\n",
             Proxied(1, ("2001:db8::1", 0), ("2001:db8::2", 65535), 46),
         ),
-        (b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2\r\n", Proxied(1, ("::ffff:192.0.2.1", 1), ("::1", 2), 37)),
+        (b"PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2\r\n", Proxied(1, (str(MAPPED), 1), ("::1", 2), 37)),
         (b"PROXY UNKNOWN\r\n", Local(1, 15)),
         (b"PROXY UNKNOWN ffff:f...f:ffff ffff:f...f:ffff 65535 65535\r\n", Local(1, 59)),
         (tcp4(), Proxied(2, ("192.0.2.1", 40000), ("198.51.100.2", 25), 28)),

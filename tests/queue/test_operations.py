@@ -175,7 +175,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("chosen", "expected"), FILTERS, ids=lambda value: repr(value)[:60])
+@pytest.mark.parametrize(("chosen", "expected"), FILTERS, ids=[str(number) for number in range(len(FILTERS))])
 async def test_filters_choose_the_same_for_the_list_and_for_actions(database: Database, chosen, expected):
     *_, old = await put(
         database,
@@ -332,3 +332,21 @@ async def test_purge_keeps_what_is_held(database: Database):
         await connection.execute("UPDATE queue_recipient SET updated_at = now() - interval '90 d'")
         assert await queue.purge(connection, 86400) == 0
         assert await listing.message(connection, message_id) is not None
+
+
+async def test_large_actions_are_quick_whatever_the_statistics_say(database: Database):
+    """Each row is looked up by its key; with the statistics of before, a plan for few rows took 17 s for 10,000."""
+    async with database.acquire() as connection:
+        await connection.execute(
+            "INSERT INTO queue_message (account_id, body_account_id, body_id, return_path, trace_id)"
+            " SELECT 1 + n % 50, 1, 1, 's@ours.test', 't' FROM generate_series(1, 40000) AS n"
+        )
+        await connection.execute(
+            "INSERT INTO queue_recipient (account_id, message_id, recipient, domain, state)"
+            " SELECT account_id, id, 'u@d.test', 'd.test', CASE WHEN id % 4 = 0 THEN 'deferred' ELSE 'delivered' END"
+            " FROM queue_message"
+        )
+        await connection.execute("ANALYZE queue_message, queue_recipient")
+    for action in (Action.HOLD, Action.RELEASE, Action.RETRY, Action.HOLD, Action.CANCEL):
+        async with asyncio.timeout(8):
+            assert (await act(database, action)).changed == 10_000, action

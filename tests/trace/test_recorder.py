@@ -78,6 +78,15 @@ async def test_closing_writes_the_rest_and_takes_no_more(database: Database) -> 
     assert [row["trace_id"] for row in await rows(database)] == [f"t{number}" for number in range(1200)]
 
 
+async def test_events_are_written_once_whoever_flushes(database: Database) -> None:
+    recorder = Recorder(database, seconds=0.001)
+    for number in range(700):
+        recorder.record(event(number))
+    await asyncio.gather(*(recorder.flush() for _ in range(4)))
+    await recorder.close()
+    assert [row["trace_id"] for row in await rows(database)] == [f"t{number}" for number in range(700)]
+
+
 async def test_no_task_is_left_when_there_is_nothing_to_write(database: Database) -> None:
     recorder = Recorder(database, seconds=0.01)
     recorder.record(event())

@@ -32,7 +32,7 @@ def make_routes() -> FastAPI:
         api.router.routes.extend(router.routes)
     add_problems(api)
     for route in openapi.api_routes(api):
-        route.operation_id = route.operation_id or route.name
+        route.operation_id = route.operation_id or route.name  # clients are generated from it
     openapi.install(api)
     openapi.access_of(api)  # a route that does not say who may call it is served to nobody
     return api

@@ -65,8 +65,8 @@ def document(api: FastAPI) -> dict[str, Any]:
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)
     components["securitySchemes"] = _SECURITY_SCHEMES
-    for path, method, allowed in access_of(api):
-        operation = made["paths"].get(path, {}).get(method)
+    for route, method, allowed in access_of(api):
+        operation = made["paths"].get(route.path_format, {}).get(method)
         if operation is None:
             continue
         text = f"**Who:** {_WHO[allowed.who]}"
@@ -84,14 +84,14 @@ def render(api: FastAPI) -> str:
     return json.dumps(document(api), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def access_of(api: FastAPI) -> list[tuple[str, str, Allow]]:
-    """Path, method (lower case) and rights of every route. Raises LookupError for one that has none."""
+def access_of(api: FastAPI) -> list[tuple[APIRoute, str, Allow]]:
+    """Route, method (lower case) and rights of every route. Raises LookupError for one that has none."""
     found = []
     for route in api_routes(api):
         allowed = _allow_of(route.dependant)
         if allowed is None:
             raise LookupError(f"{sorted(route.methods or ())} {route.path} does not say who may call it")
-        found += [(route.path_format, method.lower(), allowed) for method in sorted(route.methods or ())]
+        found += [(route, method.lower(), allowed) for method in sorted(route.methods or ())]
     return found
 
 

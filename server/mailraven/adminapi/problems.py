@@ -17,7 +17,7 @@ from mailraven.db import DatabaseUnavailable
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
 # Unauthenticated, not allowed, not valid, too often, database away: any route may answer these.
-EVERYWHERE = (400, 401, 403, 413, 415, 422, 429, 503)
+EVERYWHERE = (400, 401, 403, 413, 414, 415, 422, 429, 503)
 
 # The first that fits: put a child before its parent. Owners of nouns add their errors here.
 STATUS: tuple[tuple[type[Exception], int], ...] = (

@@ -7,6 +7,7 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mailraven.net.addresses import normalized
+from mailraven.net.door import door_of
 from mailraven.net.proxied import Client, ProxiedListener
 
 REQUEST_SECONDS = 20.0
@@ -65,6 +66,6 @@ def behind_balancers(
             made.vouched = client
             return made
 
-        return listener.factory(make, server_first=False)()
+        return door_of(listener, make, server_first=False)()
 
     return door

@@ -85,7 +85,9 @@ class ServedCertificates:
         due = time.monotonic() + _RESYNC_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), min(self._poll_seconds, max(0.0, due - time.monotonic())))
+                # Not wait_for(): in Python 3.11 it may swallow a cancellation that comes together with the event.
+                async with asyncio.timeout(min(self._poll_seconds, max(0.0, due - time.monotonic()))):
+                    await self._changed.wait()
             try:
                 if self._changed.is_set() or time.monotonic() >= due:
                     self._changed.clear()

@@ -15,8 +15,8 @@ _COLUMNS = (
     Column("ACTION", "action"),
     Column("TARGET", "target"),
     Column("OUTCOME", "outcome"),
-    Column("BEFORE", "before"),
-    Column("AFTER", "after"),
+    Column("BEFORE", "before", wide=True),
+    Column("AFTER", "after", wide=True),
 )
 
 

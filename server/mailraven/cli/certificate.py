@@ -30,8 +30,8 @@ _COLUMNS = (
     Column("DAYS LEFT", "days_left"),
     Column("ENDS", "not_after", moment),
     Column("KEY", "key_type"),
-    Column("FOR", "names"),
-    Column("ISSUER", "issuer"),
+    Column("FOR", "names", wide=True),
+    Column("ISSUER", "issuer", wide=True),
 )
 
 

@@ -46,6 +46,15 @@ class Change:
         return list(difflib.unified_diff(old, _yaml(self.after), f"a/{title}", f"b/{title}", lineterm="", n=2))
 
 
+def place_of(manifest: Manifest) -> str:
+    """Where the API has it."""
+    if isinstance(manifest.resource, MailDomain):
+        return path("domains", manifest.name)
+    if isinstance(manifest.resource, MailUser):
+        return path("accounts", manifest.name)
+    return path("limits", "policies", manifest.name)
+
+
 def compare(api: Api, manifest: Manifest) -> Change:
     """Reads the resource. Raises CommandError."""
     resource = manifest.resource
@@ -90,14 +99,14 @@ def _read(api: Api, where: str, manifest: Manifest) -> tuple[Any, str | None]:
 
 
 def _domain(api: Api, manifest: Manifest, spec: DomainSpec) -> Change:
-    where = path("domains", manifest.name)
+    where = place_of(manifest)
     after = spec.model_dump(mode="json", exclude_unset=True)
     found, etag = _read(api, where, manifest)
     return Change(manifest, where, None if found is None else found["spec"], after, after, etag)
 
 
 def _user(api: Api, manifest: Manifest, resource: MailUser) -> Change:
-    where = path("accounts", manifest.name)
+    where = place_of(manifest)
     body = resource.spec.model_dump(mode="json", exclude_unset=True, exclude=_NOT_OF_THE_ACCOUNT)
     if resource.metadata.labels:
         body["labels"] = {**resource.metadata.labels, **resource.spec.labels}
@@ -111,7 +120,7 @@ def _user(api: Api, manifest: Manifest, resource: MailUser) -> Change:
 
 
 def _policy(api: Api, manifest: Manifest, spec: RateLimitPolicySpec) -> Change:
-    where = path("limits", "policies", manifest.name)
+    where = place_of(manifest)
     body = spec.model_dump(mode="json", exclude_unset=True)
     found, etag = _read(api, where, manifest)
     if found is None:

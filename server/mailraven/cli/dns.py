@@ -28,7 +28,7 @@ _RECORDS = (
     Column("NAME", "name"),
     Column("TTL", "ttl"),
     Column("TYPE", "type"),
-    Column("VALUE", "value"),
+    Column("VALUE", "value", wide=True),
     Column("FOR", lambda row: row["purpose"] + ("" if row["required"] else " (optional)")),
 )
 _FINDINGS = (
@@ -36,9 +36,9 @@ _FINDINGS = (
     Column("FOR", "purpose"),
     Column("TYPE", "type"),
     Column("NAME", "name"),
-    Column("DETAIL", "detail"),
-    Column("EXPECTED", "expected"),
-    Column("FOUND", "found"),
+    Column("DETAIL", "detail", wide=True),
+    Column("EXPECTED", "expected", wide=True),
+    Column("FOUND", "found", wide=True),
 )
 
 

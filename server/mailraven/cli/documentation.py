@@ -28,3 +28,15 @@ def cli() -> None:
     from mailraven.cli.reference import render
 
     typer.echo(render(program), nl=False)
+
+
+@app.command("openapi")
+def openapi() -> None:
+    """Print the description of the HTTP API as OpenAPI 3.1.
+
+    Example:  mailraven docs openapi > docs/openapi.json
+    """
+    from mailraven.adminapi.api import make_routes
+    from mailraven.adminapi.openapi import render
+
+    typer.echo(render(make_routes()), nl=False)

@@ -28,6 +28,7 @@ ENTRIES = (
     Entry("apply", "apply", _OPERATIONS, "Make it as manifests say: the YAML of Kubernetes"),
     Entry("diff", "apply", _OPERATIONS, "What `apply` would change", app="diff_app"),
     Entry("reseal", "reseal", _OPERATIONS, "Seal stored secrets anew after a change of the master key"),
+    Entry("delete", "delete", _OPERATIONS, "Delete what manifests name"),
     Entry("config", "config", _OPERATIONS, "Settings that change while the server runs"),
     Entry("audit", "audit", _OPERATIONS, "Who did what, from where, and what it changed"),
     Entry("docs", "documentation", _OPERATIONS, "Documentation that is generated from the program"),

@@ -21,7 +21,8 @@ class Column:
     title: str
     get: str | Callable[[Row], Any]
     human: Callable[[Any], str] = word
-    style: str = ""
+    wide: bool = False
+    """On a terminal it is cut where the others need the room; never in a pipe."""
 
     def of(self, row: Row) -> Any:
         """The plain value."""
@@ -86,6 +87,14 @@ class Output:
         typer.echo(yaml.dump(document, Dumper=dumper, sort_keys=False, allow_unicode=True), nl=False)
 
 
+_PAINTED = ("STATE", "STATUS", "OUTCOME")
+_PAINT = {
+    "ok": "green", "active": "green", "delivered": "green",
+    "pending": "yellow", "deferred": "yellow", "held": "yellow", "ends soon": "yellow", "suspended": "yellow",
+    "missing": "red", "differs": "red", "error": "red", "failed": "red", "refused": "red", "expired": "red",
+}  # fmt: skip
+
+
 def _show_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     from rich import box
     from rich.console import Console
@@ -93,10 +102,18 @@ def _show_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", show_edge=False, pad_edge=False)
+    some_wide = any(column.wide for column in columns)
     for number, column in enumerate(columns):
-        table.add_column(column.title, style=column.style or ("bold" if number == 0 else ""), overflow="fold")
+        keep = some_wide and not column.wide
+        table.add_column(column.title, style="bold" if number == 0 else "", overflow="fold", no_wrap=keep)
     for row in rows:
-        table.add_row(*(Text(clean(column.human(column.of(row)))) for column in columns))
+        cells = []
+        for column in columns:
+            text = clean(column.human(column.of(row)))
+            style = _PAINT.get(text, "") if column.title in _PAINTED else ""
+            cut: Any = {"no_wrap": True, "overflow": "ellipsis"} if column.wide else {}
+            cells.append(Text(text, style=style, **cut))
+        table.add_row(*cells)
     Console(highlight=False).print(table)
 
 

@@ -50,7 +50,7 @@ _COLUMNS = (
     Column("TRIES", "attempts"),
     Column("NEXT", "due_at", moment),
     Column("SIZE", "size", size),
-    Column("LAST REPLY", "last_reply"),
+    Column("LAST REPLY", "last_reply", wide=True),
 )
 _COUNTS = (
     Column("DOMAIN", "domain"),

@@ -6,8 +6,9 @@ import asyncio
 
 import structlog
 
-from mailraven import queue, trace
+from mailraven import audit, queue, trace
 from mailraven.db import Database, DatabaseUnavailable, acquire_lease
+from mailraven.directory import web_sessions
 from mailraven.mailstore import Mailstore, Unavailable
 from mailraven.telemetry import metrics
 
@@ -18,7 +19,10 @@ _COUNT_EVERY = 30.0
 _PURGE_EVERY = 3600.0
 _PURGE_LEASE = "queue-purge"
 _TRACE_LEASE = "trace-purge"
+_ADMINISTRATION_LEASE = "administration-purge"
+_IDLE_MINUTES = 44_640  # the longest that a browser session may be idle, whatever the setting
 _COLLECT_LEASE = "body-collector"
+_FORGET_REQUESTS = "DELETE FROM send_request WHERE created_at < now() - interval '24 hours'"  # Idempotency-Key
 
 
 async def run(database: Database, mailstore: Mailstore, token: str) -> None:
@@ -30,6 +34,7 @@ async def run(database: Database, mailstore: Mailstore, token: str) -> None:
             if rounds % (_PURGE_EVERY // _COUNT_EVERY) == 0:
                 await purge(database, token)
                 await purge_trace(database, token)
+                await purge_administration(database, token)
                 await collect(database, mailstore, token)
         except (DatabaseUnavailable, Unavailable) as error:
             _log.warning("housekeeping waits for the database", error=str(error))
@@ -57,6 +62,7 @@ async def purge(database: Database, token: str) -> int:
             # Held until the next round: nobody else does the same work again in this hour.
             if await acquire_lease(connection, _PURGE_LEASE, token, _PURGE_EVERY * 0.9) is None:
                 return total
+            await connection.execute(_FORGET_REQUESTS)
             count = await queue.purge(connection, KEEP_SECONDS)
         total += count
         if not count:
@@ -79,6 +85,25 @@ async def purge_trace(database: Database, token: str) -> int:
             break
     if total:
         _log.info("old trace events cleared away", events=total)
+    return total
+
+
+async def purge_administration(database: Database, token: str) -> int:
+    """Delete audit entries over 400 days old and browser sessions that ended, in small transactions; 0 when another
+    process is at it.
+    """
+    total = 0
+    while True:
+        async with database.transaction() as connection:
+            if await acquire_lease(connection, _ADMINISTRATION_LEASE, token, _PURGE_EVERY * 0.9) is None:
+                return total
+            count = await audit.expire(connection)
+            count += await web_sessions.expire(connection, idle_minutes=_IDLE_MINUTES)
+        total += count
+        if not count:
+            break
+    if total:
+        _log.info("old audit entries and sessions cleared away", number=total)
     return total
 
 

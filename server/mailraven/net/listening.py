@@ -5,6 +5,7 @@ import functools
 import socket
 import ssl
 
+from mailraven.net.door import door_of
 from mailraven.net.proxied import Make, ProxiedListener
 
 
@@ -19,7 +20,7 @@ async def listen(
     """`tls`: implicit, from the first octet (behind the header of a balancer). A server without it speaks first."""
     loop = asyncio.get_running_loop()
     if proxied is not None:
-        door = proxied.factory(make, server_first=tls is None, tls=tls, tls_timeout=tls_timeout)
+        door = door_of(proxied, make, server_first=tls is None, tls=tls, tls_timeout=tls_timeout)
         return await loop.create_server(door, sock=listening)
     return await loop.create_server(
         functools.partial(make, None),

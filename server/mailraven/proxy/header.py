@@ -4,9 +4,9 @@ Pure: octets to values, and never an exception for what a peer sends.
 """
 
 import re
-import socket
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address
 
 SIGNATURE_V1 = b"PROXY "
 SIGNATURE_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -17,6 +17,7 @@ MAX_V1 = 107
 MAX_V2_LENGTH = 4096
 """Octets behind the fixed 16 of version 2 that we read: addresses take 216 at most, the rest are TLVs."""
 
+_Family = type[IPv4Address] | type[IPv6Address]
 _FIXED_V2 = 16
 _SHORTEST_V1 = len(b"PROXY UNKNOWN\r\n")
 _TCP_V1 = re.compile(
@@ -24,10 +25,10 @@ _TCP_V1 = re.compile(
     rb" (0|[1-9][0-9]{0,4}) (0|[1-9][0-9]{0,4})\r\n"
 )
 _KINDS_V1 = (b"PROXY TCP4 ", b"PROXY TCP6 ", b"PROXY UNKNOWN ", b"PROXY UNKNOWN\r\n")
-_FAMILIES_V1 = {b"TCP4": socket.AF_INET, b"TCP6": socket.AF_INET6}
+_FAMILIES_V1: dict[bytes, _Family] = {b"TCP4": IPv4Address, b"TCP6": IPv6Address}
 # §2.2: address family and transport in one octet, and how long an address is there. Only streams over IP are
 # connections that a listener of ours can have; the other combinations that the text knows are like UNSPEC.
-_IP_STREAMS_V2 = {0x11: (socket.AF_INET, 4), 0x21: (socket.AF_INET6, 16)}
+_IP_STREAMS_V2: dict[int, tuple[_Family, int]] = {0x11: (IPv4Address, 4), 0x21: (IPv6Address, 16)}
 _OTHERS_V2 = {0x00: 0, 0x12: 12, 0x22: 36, 0x31: 216, 0x32: 216}
 
 
@@ -121,10 +122,8 @@ def _parse_line(line: bytes) -> Parsed:
         return Malformed(Fault.BAD_LINE)
     family = _FAMILIES_V1[match[1]]
     try:
-        source, destination = (
-            socket.inet_ntop(family, socket.inet_pton(family, match[field].decode("ascii"))) for field in (2, 3)
-        )
-    except OSError:
+        source, destination = (str(family(match[field].decode("ascii"))) for field in (2, 3))
+    except ValueError:
         return Malformed(Fault.BAD_ADDRESS)
     ports = int(match[4]), int(match[5])
     if max(ports) > 65535:
@@ -157,11 +156,11 @@ def _parse_v2(data: bytes) -> Parsed:
     return _addresses_v2(data, stream[0], stream[1], _FIXED_V2 + length)
 
 
-def _addresses_v2(data: bytes, family: int, size: int, length: int) -> Proxied:
+def _addresses_v2(data: bytes, family: _Family, size: int, length: int) -> Proxied:
     ports = _FIXED_V2 + 2 * size
     return Proxied(
         2,
-        (socket.inet_ntop(family, data[_FIXED_V2 : _FIXED_V2 + size]), int.from_bytes(data[ports : ports + 2])),
-        (socket.inet_ntop(family, data[_FIXED_V2 + size : ports]), int.from_bytes(data[ports + 2 : ports + 4])),
+        (str(family(data[_FIXED_V2 : _FIXED_V2 + size])), int.from_bytes(data[ports : ports + 2])),
+        (str(family(data[_FIXED_V2 + size : ports])), int.from_bytes(data[ports + 2 : ports + 4])),
         length,
     )

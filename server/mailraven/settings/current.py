@@ -121,8 +121,10 @@ class Settings:
     async def _follow(self) -> None:
         pause = self._reload_seconds
         while True:
+            # Not wait_for(): in Python 3.11 it may swallow a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
             self._changed.clear()
             try:
                 await self.load()

@@ -112,14 +112,9 @@ class Connection(SMTP):
         self._leave()
 
     @property
-    def peer_ip(self) -> str:
-        """Of the client, behind a load balancer too."""
-        return self._mail.peer_ip
-
-    @property
-    def request_id(self) -> str:
-        """What the session is called in logs."""
-        return self._mail.id
+    def mail(self) -> Session:
+        """Its session, for the server: who it is, what it is called in logs."""
+        return self._mail
 
     # -- called by the server ----------------------------------------------------------------------------------
 

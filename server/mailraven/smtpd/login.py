@@ -8,8 +8,8 @@ from mailraven.smtp import replies
 from mailraven.smtp.reply import Reply
 from mailraven.smtpd.services import Role, Services
 from mailraven.smtpd.session import Session
-from mailraven.trace import login_failed
 from mailraven.telemetry.metrics import AUTH_ATTEMPTS
+from mailraven.trace import login_failed
 
 _log = structlog.get_logger(component="smtpd")
 _OK = AUTH_ATTEMPTS.labels("smtp", "ok")

@@ -117,13 +117,13 @@ class SmtpServer:
 
     async def joined(self, connection: Connection) -> Reply | None:
         """Counts a connection in, or says why it can't stay; it is watched either way until it has left."""
-        crowded = self._occupancy is not None and not self._occupancy.enter(connection.peer_ip)
+        crowded = self._occupancy is not None and not self._occupancy.enter(connection.mail.peer_ip)
         facts = ConnectFacts(len(self.connections), self.limits.max_connections, self.draining, crowded=crowded)
         self.connections.add(connection)
         self._instruments.connections.inc()
         if self._occupancy is not None and not crowded:
             self._occupying.add(connection)
-        facts = await gather.connect_facts(self._gate, facts, connection.peer_ip, connection.request_id)
+        facts = await gather.connect_facts(self._gate, facts, connection.mail.peer_ip, connection.mail.id)
         verdict = decide(POLICIES[self.role].connect, facts)
         if isinstance(verdict, Accept):
             self._instruments.sessions_taken.inc()
@@ -140,7 +140,7 @@ class SmtpServer:
             self._instruments.connections.dec()
         if self._occupancy is not None and connection in self._occupying:
             self._occupying.remove(connection)
-            self._occupancy.leave(connection.peer_ip)
+            self._occupancy.leave(connection.mail.peer_ip)
         if not self.connections:
             self._empty.set()
 
@@ -164,9 +164,9 @@ class SmtpServer:
     def _end_banned(self) -> None:
         """Who is banned now does not go on with what is open."""
         for connection in list(self.connections):
-            if self._gate is not None and (ban := self._gate.banned(connection.peer_ip)) is not None:
+            if self._gate is not None and (ban := self._gate.banned(connection.mail.peer_ip)) is not None:
                 metrics.BANNED_CONNECTIONS.labels("smtp").inc()
-                _log.info("connection of a banned address ended", ip=connection.peer_ip, network=ban.network)
+                _log.info("connection of a banned address ended", ip=connection.mail.peer_ip, network=ban.network)
                 connection.abort(replies.BANNED_FOR_NOW)
 
     def _factory(self, services: Services, *, secure: bool) -> Callable[[Client | None], Connection]:

@@ -36,6 +36,7 @@ class Caller(Enum):
 
 _ACCOUNTS = {ANN: Role.USER, BOB: Role.USER, CARL: Role.DOMAIN_ADMIN, DORA: Role.DOMAIN_ADMIN}
 _BOUND = {Caller.USER: ANN, Caller.OTHER_USER: BOB, Caller.ADMIN: CARL, Caller.OTHER_ADMIN: DORA}
+WRONG_SCOPE = "certificates:read"
 _SERVICES = (Caller.EXPIRED, Caller.SUPER, Caller.READ_ONLY, Caller.WRONG_SCOPE)
 
 
@@ -47,7 +48,7 @@ class RoleWorld:
     secrets: dict[Caller, str] = field(default_factory=lambda: {who: _secret() for who in (*_BOUND, *_SERVICES)})
     values: dict[str, str] = field(default_factory=dict)
 
-    async def mend(self, wrong_scope: str = "stats:read") -> None:
+    async def mend(self) -> None:
         """Make what is missing, and let everybody be what he was."""
         directory = self.api.services.directory
         async with self.api.services.database.acquire() as connection:
@@ -58,8 +59,9 @@ class RoleWorld:
         for address in _ACCOUNTS.keys() - known:
             await directory.create_account(address, None)
         async with self.api.services.database.transaction() as connection:
-            await self._mend_rows(connection, wrong_scope)
+            await self._mend_rows(connection)
         directory.invalidate()
+        await self.api.services.settings.load()  # who calls is exempt from limits again
         await self._mend_mail()
 
     def headers(self, caller: Caller) -> dict[str, str]:
@@ -68,19 +70,20 @@ class RoleWorld:
             return {}
         return {"Authorization": f"Bearer {self.secrets.get(caller) or _secret()}"}
 
-    async def _mend_rows(self, connection: Connection, wrong_scope: str) -> None:
+    async def _mend_rows(self, connection: Connection) -> None:
         for address, role in _ACCOUNTS.items():
             await connection.execute(_STANDING, *address.split("@"), role.value)
-        await connection.execute("DELETE FROM setting")
-        await connection.execute("UPDATE domain SET suspended = false")
+        for table in ("setting", "limit_policy", "ban"):
+            await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
+        await connection.execute("UPDATE domain SET suspended = false, spec = '{}', template = '{}'")
         past = datetime.now(UTC) - timedelta(seconds=1)
         for caller, secret in self.secrets.items():
-            address = _BOUND.get(caller)
-            role = Role.SUPER_ADMIN if address is None else _ACCOUNTS[address]
-            scopes = {Caller.READ_ONLY: ["read"], Caller.WRONG_SCOPE: [wrong_scope]}.get(caller, ["*"])
+            bound = _BOUND.get(caller)
+            role = Role.SUPER_ADMIN if bound is None else _ACCOUNTS[bound]
+            scopes = {Caller.READ_ONLY: ["read"], Caller.WRONG_SCOPE: [WRONG_SCOPE]}.get(caller, ["*"])
             expires_at = past if caller is Caller.EXPIRED else None
             digest = hashlib.sha256(secret.encode()).digest()
-            localpart, _, domain = (address or "").partition("@")
+            localpart, _, domain = (bound or "").partition("@")
             await connection.execute(
                 _GRANT, caller.value.replace(",", ""), digest, role.value, scopes, localpart, domain, expires_at
             )

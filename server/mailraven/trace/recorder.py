@@ -12,7 +12,7 @@ from mailraven.trace.event import TraceEvent, columns
 _log = structlog.get_logger(component="trace")
 CAPACITY = 20_000
 _BATCH = 500
-_SECONDS = 0.2  # an event waits so long for others
+_SECONDS = 0.5  # an event waits so long for others: each batch costs as much as some twenty events
 _PAUSE = 2.0  # while Postgres is away
 _CLOSE_SECONDS = 3.0
 
@@ -34,6 +34,7 @@ class Recorder:
         self._seconds = seconds
         self._waiting: list[TraceEvent] = []
         self._full = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
 
@@ -50,18 +51,23 @@ class Recorder:
 
     async def flush(self) -> None:
         """Writes what waits. Raises DatabaseUnavailable."""
-        while self._waiting:
-            batch = self._waiting[:_BATCH]
-            try:
-                async with self._database.acquire() as connection:
-                    await connection.execute(_INSERT, *columns(batch))
-                metrics.TRACE_EVENTS.labels("written").inc(len(batch))
-            except DatabaseUnavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - a trace never stops the mail
-                _log.error("trace events dropped", events=len(batch), error=type(error).__name__, detail=str(error))
-                metrics.TRACE_EVENTS.labels("dropped").inc(len(batch))
-            del self._waiting[: len(batch)]
+        async with self._flushing:
+            while self._waiting:
+                batch = self._waiting[:_BATCH]
+                await self._insert(batch)
+                del self._waiting[: len(batch)]
+
+    async def _insert(self, batch: list[TraceEvent]) -> None:
+        try:
+            async with self._database.acquire() as connection:
+                await connection.execute(_INSERT, *columns(batch))
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a trace never stops the mail
+            _log.error("trace events dropped", events=len(batch), error=type(error).__name__, detail=str(error))
+            metrics.TRACE_EVENTS.labels("dropped").inc(len(batch))
+        else:
+            metrics.TRACE_EVENTS.labels("written").inc(len(batch))
 
     async def close(self) -> None:
         """Writes the rest, if Postgres takes it in time."""

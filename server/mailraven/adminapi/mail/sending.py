@@ -257,6 +257,7 @@ def _accepted(
     held: bool,
 ) -> Sent:
     sent = _answer(delivery, delivered, box, held=held)
+    services.gate.submitted(sender.account, [one.address for one in delivery.remote])
     uids = {account: uid for account, mailbox, uid in delivered[0].uids if box is None or mailbox != box.id}
 
     def record(kind: Kind, account: int, recipient: str, detail: str) -> None:

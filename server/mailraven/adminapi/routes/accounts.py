@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from mailraven.adminapi import account_actions
 from mailraven.adminapi.access import Who, allow
 from mailraven.adminapi.etag import IfMatch, set_etag
+from mailraven.adminapi.locations import set_location
 from mailraven.adminapi.paging import Page, Paging
 from mailraven.adminapi.path_names import AccountAddress
 from mailraven.adminapi.principal import Principal
@@ -56,7 +57,7 @@ async def create_account(api: Api, principal: Admin, body: AccountCreate, respon
     domain has all the accounts that it may have.
     """
     made = await account_actions.create_account(api, principal, body)
-    response.headers["Location"] = f"/api/v1/accounts/{made.address}"
+    set_location(response, "/api/v1/accounts", made.address)
     return _tagged(response, made)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from mailraven.adminapi import domain_actions
 from mailraven.adminapi.access import Who, allow
 from mailraven.adminapi.etag import IfMatch, set_etag
+from mailraven.adminapi.locations import set_location
 from mailraven.adminapi.paging import Page, Paging
 from mailraven.adminapi.path_names import DomainName
 from mailraven.adminapi.principal import Principal
@@ -42,7 +43,7 @@ async def create_domain(api: Api, principal: Super, body: DomainCreate, response
     """It gets a DKIM key at once, where the server has a master key. 409: the name is taken."""
     made = await domain_actions.create_domain(api, principal, body)
     set_etag(response, made.version)
-    response.headers["Location"] = f"/api/v1/domains/{made.name}"
+    set_location(response, "/api/v1/domains", made.name)
     return made
 
 

@@ -148,7 +148,7 @@ async def limit_usage(
 
 
 @sending.post("/{address}/release-sending", summary="Let an account send again", responses=problems(404, 409))
-async def release(
+async def let_account_send(
     api: Api,
     principal: Annotated[Principal, Depends(allow("queue:write", Who.ACCOUNT))],
     address: AccountAddress,

@@ -19,9 +19,7 @@ from mailraven_api.message import Message
 router = APIRouter(prefix="/api/v1/accounts/{address}/mailboxes/{mailbox_id}/messages/{uid}", tags=["mail"])
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _RAW: dict[int | str, dict[str, Any]] = {200: {"description": "The message.", "content": {"message/rfc822": _BINARY}}}
-_PART: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The part, decoded.", "content": {"application/octet-stream": _BINARY}}
-}
+_PART: dict[int | str, dict[str, Any]] = {200: {"description": "The part, decoded.", "content": {"*/*": _BINARY}}}
 Section = Annotated[
     str,
     Path(pattern=r"^[1-9][0-9]{0,4}(\.[1-9][0-9]{0,4}){0,31}$", description='Number of the part, such as "1.2".'),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Response
 
 from mailraven.adminapi import token_actions
 from mailraven.adminapi.access import Principal, Who, allow
+from mailraven.adminapi.locations import set_location
 from mailraven.adminapi.paging import Page, Paging
 from mailraven.adminapi.problems import problems
 from mailraven.adminapi.services import Api
@@ -38,7 +39,7 @@ async def create_token(api: Api, principal: Writer, body: TokenCreate, response:
     makes it. 404: no such account or domain. 409: the name is taken.
     """
     made, secret = await token_actions.create_token(api, principal, body)
-    response.headers["Location"] = f"/api/v1/tokens/{made.name}".replace(" ", "%20")
+    set_location(response, "/api/v1/tokens", made.name)
     return TokenSecret.model_validate({**_shown(made), "token": secret})
 
 

@@ -18,6 +18,7 @@ import uvloop
 from structlog.testing import capture_logs
 
 from mailraven.net.addresses import Networks
+from mailraven.net.door import door_of
 from mailraven.net.listening import listen
 from mailraven.net.proxied import Client, ProxiedListener
 from mailraven.proxy import LOCAL_V2, SIGNATURE_V2
@@ -122,7 +123,7 @@ async def site(
     # A server that does not speak first and has no TLS is HTTP's case.
     if tls is None and not greets:
         server = await asyncio.get_running_loop().create_server(
-            listener.factory(make, server_first=False), sock=listening
+            door_of(listener, make, server_first=False), sock=listening
         )
     else:
         server = await listen(make, listening, tls=tls, tls_timeout=5.0, proxied=listener)

@@ -98,9 +98,7 @@ LIMIT_REFUSALS = Counter(
 )
 BANS_ACTIVE = Gauge("mailraven_bans", "Networks that are banned.", multiprocess_mode="mostrecent")
 BANS_MADE = Counter("mailraven_bans_made", "Bans by the server itself.")
-BANNED_CONNECTIONS = Counter(
-    "mailraven_banned_connections", "Connections refused or ended by a ban.", ["protocol"]
-)
+BANNED_CONNECTIONS = Counter("mailraven_banned_connections", "Connections refused or ended by a ban.", ["protocol"])
 ACCOUNTS_HELD = Counter(
     "mailraven_accounts_held", "Accounts whose sending was held, by reason: new_recipients, bounces.", ["reason"]
 )

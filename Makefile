@@ -10,6 +10,8 @@ UV ?= $(shell uv --version >/dev/null 2>&1 && echo uv || echo .tools/bin/uv)
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+# Most tests wait more than they compute: one process more than CI has cores.
+JOBS ?= 3
 # Written by the program: `mailraven docs NAME`.
 PAGES := configuration.md openapi.json cli.md
 
@@ -22,7 +24,7 @@ run: $(READY) ## run the whole server on this machine (ARGS="--port-base 20000")
 	@$(BIN)/mailraven up $(ARGS)
 
 test: $(READY) test-clients ## run all tests (ARGS="tests/config -k units")
-	$(BIN)/pytest $(or $(ARGS),tests)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(or $(ARGS),tests)
 
 check: $(READY) ## lint, format, types, layers, generated files
 	$(BIN)/ruff check .

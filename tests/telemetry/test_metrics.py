@@ -11,8 +11,8 @@ import mailraven
 from mailraven.telemetry import metrics
 
 ALLOWED_LABELS = {
-    "action", "channel", "command", "component", "direction", "operation", "protocol", "result", "role", "route",
-    "state", "status",
+    "action", "channel", "command", "component", "direction", "event", "listener", "operation", "protocol", "reason",
+    "result", "role", "route", "scope", "state", "status",
 }  # fmt: skip
 
 WORKERS = """

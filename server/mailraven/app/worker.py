@@ -138,7 +138,6 @@ class _Worker:
         context = None if certificates is None else certificates.contexts.server_context()
         servers = make_servers(self._roles, self._config, nouns, context, self._ops)
         await nouns.database.listener.start()
-        await nouns.settings.load()
         await nouns.gate.start()
         if certificates is not None:
             stack.push_async_callback(certificates.close)
@@ -199,6 +198,7 @@ async def _connect_once(config: Config, dsn: str) -> Nouns:
     nouns = await build_nouns(config, dsn)
     try:
         await _check_schema(nouns)
+        await nouns.settings.load()
     except BaseException:
         await nouns.close()
         raise

@@ -17,6 +17,7 @@ from mailraven.backup.progress import Progress
 from mailraven.backup.prune import Pruned, prune
 from mailraven.backup.repository import Listed, Repository
 from mailraven.backup.retention import Retention
+from mailraven.backup.runs import recorded, resumed
 from mailraven.backup.snapshot import Snapshot
 from mailraven.backup.verify import Verified, verify_snapshot
 from mailraven.blobs import BlobStore
@@ -58,12 +59,26 @@ async def open_target(config: Config, target: Target, purpose: Purpose) -> Async
 
 
 async def make_backup(
-    config: Config, database: Database, blobs: BlobStore, target: Target, progress: Progress, *, keep_all: bool = False
+    config: Config,
+    database: Database,
+    blobs: BlobStore,
+    target: Target,
+    progress: Progress,
+    *,
+    actor: str,
+    run_id: int | None = None,
+    keep_all: bool = False,
 ) -> Made:
-    """Made, read back, and then what is older than the settings say is deleted."""
-    async with open_target(config, target, "write") as repository:
-        listed, snapshot = await create(database, blobs, repository, progress)
-    pruned = None if keep_all else await prune_backups(config, target, progress)
+    """Made, read back, and then what is older than the settings say is deleted; all of it in the book of runs, where
+    `run_id` may stand already.
+    """
+    place = target.place or config.backup.target
+    book = recorded(database, actor, place, progress) if run_id is None else resumed(database, run_id, progress)
+    async with book as run:
+        async with open_target(config, target, "write") as repository:
+            listed, snapshot = await create(database, blobs, repository, progress)
+        run.result = (listed.name, snapshot)
+        pruned = None if keep_all else await prune_backups(config, target, progress)
     return Made(listed.name, snapshot, pruned)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _MASK = 0xFF  # a cut after one row of 256, where the chunk is large enough
-_SMALLEST, _LARGEST = 128 << 10, 4 << 20
+_SMALLEST, _LARGEST = 128 << 10, 1 << 20
 NULL = b"\\N"
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _PLAIN = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}

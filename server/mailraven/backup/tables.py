@@ -11,7 +11,9 @@ from graphlib import TopologicalSorter
 from mailraven.db import Connection
 
 # Of the moment (leases, counters, sessions), derived (decoded text for searches), or a log kept for a month.
-LEFT_OUT = frozenset({"schema_migration", "lease", "limit_counter", "web_session", "body_text", "trace_event"})
+LEFT_OUT = frozenset(
+    {"schema_migration", "lease", "limit_counter", "web_session", "body_text", "trace_event", "backup_run"}
+)
 
 _COLUMNS = """
 SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns

@@ -96,7 +96,7 @@ def create(
             async with open_instance(settings) as instance:
                 place = Target(target, key_file)
                 return await make_backup(
-                    settings, instance.database, instance.blobs, place, shown.job, keep_all=keep_all
+                    settings, instance.database, instance.blobs, place, shown.job, actor="cli", keep_all=keep_all
                 )
 
         made = run(data, config, assignments, work)

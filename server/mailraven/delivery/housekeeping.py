@@ -7,6 +7,7 @@ import asyncio
 import structlog
 
 from mailraven import audit, queue, trace
+from mailraven.backup.runs import last_good
 from mailraven.db import Database, DatabaseUnavailable, acquire_lease
 from mailraven.directory import web_sessions
 from mailraven.mailstore import Mailstore, Unavailable
@@ -49,9 +50,11 @@ async def measure(database: Database) -> None:
     async with database.acquire() as connection:
         await queue.sweep_held(connection)
         depth = await queue.depth(connection)
+        backed_up = await last_good(connection)
     for state, count in depth.counts.items():
         metrics.QUEUE_DEPTH.labels(state=state).set(count)
     metrics.QUEUE_OLDEST_SECONDS.set(depth.late_seconds)
+    metrics.BACKUP_LAST_SUCCESS.set(backed_up)
 
 
 async def purge(database: Database, token: str) -> int:

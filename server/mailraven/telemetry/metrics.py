@@ -55,6 +55,11 @@ QUEUE_DEPTH = Gauge("mailraven_queue_recipients", "Recipients in the queue.", ["
 QUEUE_OLDEST_SECONDS = Gauge(
     "mailraven_queue_oldest_seconds", "How late the oldest due recipient is.", multiprocess_mode="mostrecent"
 )
+BACKUP_LAST_SUCCESS = Gauge(
+    "mailraven_backup_last_success_timestamp_seconds",
+    "When the last good backup ended, in seconds since 1970; 0: never.",
+    multiprocess_mode="mostrecent",
+)
 
 # Storage
 INTAKE_BATCH = Histogram("mailraven_intake_batch_messages", "Messages of one group commit.", buckets=_BATCH)

@@ -15,6 +15,7 @@ from mailraven.backup.errors import DamagedBackup
 from mailraven.backup.repository import Repository
 from mailraven.backup.rows import NULL, bytea, split_rows, unescape
 from mailraven.backup.snapshot import Table
+from mailraven.blobs.store import check_key
 
 COLUMNS = ("account_id", "id", "size", "sha256", "object_key", "segment_offset", "created_at")
 """Of the stored table: all but the octets."""
@@ -80,10 +81,12 @@ def _parse(fields: list[bytes]) -> BodyRow:
     if fields[5] != NULL:
         raise ValueError("segments are not of this format")
     digest = bytea(fields[3])
-    account, body, size = int(fields[0]), int(fields[1]), int(fields[2])
+    account, body, size, key = int(fields[0]), int(fields[1]), int(fields[2]), unescape(fields[4])
     if len(digest) != 32 or size < 0:
         raise ValueError("wrong digest or size")
-    return BodyRow(account, body, size, digest, unescape(fields[4]), tuple(fields))
+    if key is not None:
+        check_key(key)  # a restore writes to it: no way out of the blob store
+    return BodyRow(account, body, size, digest, key, tuple(fields))
 
 
 class Bundler:

@@ -11,6 +11,7 @@ from mailraven.backup.errors import SourceChanged
 from mailraven.backup.progress import Progress
 from mailraven.backup.repository import Repository
 from mailraven.blobs import BlobMissing, BlobStore, BlobUnavailable
+from mailraven.blobs.parallel import in_parallel
 from mailraven.db import Connection
 
 _READERS = 4
@@ -44,20 +45,9 @@ async def copy_blobs(blobs: BlobStore, repository: Repository, progress: Progres
     """Each is checked against its digest. Raises SourceChanged: one is missing or damaged."""
     after = ""
     while page := repository.catalog.blobs(after):
-        await _in_parallel([_Copy(blobs, repository, progress, *one) for one in page])
+        copies = [_Copy(blobs, repository, progress, *one) for one in page]
+        await in_parallel(copies, lambda copy: copy(), _READERS)
         after = page[-1][0]
-
-
-async def _in_parallel(copies: list[_Copy]) -> None:
-    waiting = iter(copies)
-
-    async def work() -> None:
-        for copy in waiting:
-            await copy()
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_READERS):
-            group.create_task(work())
 
 
 class _Copy:

@@ -21,6 +21,7 @@ from mailraven.backup.snapshot import Snapshot, Table
 from mailraven.backup.tables import TableShape, quoted, shapes
 from mailraven.backup.verify import mark_tables
 from mailraven.blobs import BlobInfo, BlobMissing, BlobStore
+from mailraven.blobs.parallel import in_parallel
 from mailraven.db import Connection, Database
 
 _log = structlog.get_logger(component="backup")
@@ -115,19 +116,14 @@ async def _restore_blobs(blobs: BlobStore, repository: Repository, snapshot: Sna
     there = {item.key: item.size async for item in _keys(blobs)}
     progress.begin("blobs", snapshot.body_octets)
     written = 0
+
+    async def write(row: BodyRow) -> None:
+        nonlocal written
+        written += await _restore_blob(blobs, repository, row, there.get(row.key or ""))
+        progress.advance(row.size)
+
     async for rows in read_bodies(repository, body):
-        work = iter([row for row in rows if row.key is not None])
-
-        async def write(work: Iterable[BodyRow] = work) -> int:
-            count = 0
-            for row in work:
-                count += await _restore_blob(blobs, repository, row, there.get(row.key or ""))
-                progress.advance(row.size)
-            return count
-
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(write()) for _ in range(_WRITERS)]
-        written += sum(task.result() for task in tasks)
+        await in_parallel([row for row in rows if row.key is not None], write, _WRITERS)
     return written
 
 
@@ -145,11 +141,7 @@ async def _restore_blob(blobs: BlobStore, repository: Repository, row: BodyRow, 
             there = b""
         if await asyncio.to_thread(_is, there, row.sha256):
             return 0
-    octets = await read_blob(repository, row)
-    try:
-        await blobs.put(row.key, octets)
-    except ValueError:  # a key that leads out of the store
-        raise DamagedBackup(f"body {row.account}/{row.id} names a blob that cannot be one") from None
+    await blobs.put(row.key, await read_blob(repository, row))
     return 1
 
 

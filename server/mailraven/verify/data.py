@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from mailraven.blobs import BlobInfo, BlobMissing, BlobStore
+from mailraven.blobs.parallel import in_parallel
 from mailraven.db import Connection, Database
 from mailraven.verify.finding import Finding, Severity
 from mailraven.verify.invariants import INVARIANTS, Invariant
@@ -118,21 +119,18 @@ def _finding(check: str, text: str, count: int, examples: list[str]) -> Finding:
 
 
 async def _read(blobs: BlobStore, rows: list[dict[str, object]]) -> list[str]:
-    waiting, wrong = iter(rows), []
+    wrong: list[str] = []
 
-    async def work() -> None:
-        for row in waiting:
-            try:
-                octets = await blobs.get(str(row["object_key"]))
-            except BlobMissing:
-                continue  # said already
-            digest = await asyncio.to_thread(hashlib.sha256, octets)
-            if digest.digest() != row["sha256"] and len(octets) == row["size"]:
-                wrong.append(f"body {row['account_id']}/{row['id']} ({row['object_key']})")
+    async def compare(row: dict[str, object]) -> None:
+        try:
+            octets = await blobs.get(str(row["object_key"]))
+        except BlobMissing:
+            return  # said already
+        digest = await asyncio.to_thread(hashlib.sha256, octets)
+        if digest.digest() != row["sha256"] and len(octets) == row["size"]:
+            wrong.append(f"body {row['account_id']}/{row['id']} ({row['object_key']})")
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(_READERS):
-            group.create_task(work())
+    await in_parallel(rows, compare, _READERS)
     return wrong
 
 

@@ -8,7 +8,7 @@ import threading
 import structlog
 
 from mailraven.backup.errors import BackupError
-from mailraven.backup.job import Target, make_backup
+from mailraven.backup.job import Target, make_backup, yield_to_others
 from mailraven.backup.progress import Progress
 from mailraven.blobs import BlobError, open_blob_store
 from mailraven.config import Config, ConfigError
@@ -20,7 +20,12 @@ _STATEMENT_SECONDS = 86_400.0
 
 def start(config: Config, actor: str, run_id: int) -> None:
     """Returns at once; the run is in the book already. It ends with the process."""
-    threading.Thread(target=lambda: asyncio.run(_run(config, actor, run_id)), name="backup", daemon=True).start()
+
+    def work() -> None:
+        yield_to_others()
+        asyncio.run(_run(config, actor, run_id))
+
+    threading.Thread(target=work, name="backup", daemon=True).start()
 
 
 async def _run(config: Config, actor: str, run_id: int) -> None:

@@ -86,8 +86,9 @@ def create(
 
     Example:  mailraven backup create --target s3://backups/mail
     """
-    from mailraven.backup.job import Made, Target, make_backup
+    from mailraven.backup.job import Made, Target, make_backup, yield_to_others
 
+    yield_to_others()
     with reported(), JobProgress(progress) as shown:
 
         async def work(settings: "Config") -> Made:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from mailraven.backup.errors import DamagedBackup
 
-PACK_OCTETS = 16 << 20
+PACK_OCTETS = 8 << 20
 _UPLOADS = 2
 _NAME = re.compile(r"[0-9a-f]{64}")
 

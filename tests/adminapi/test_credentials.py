@@ -293,6 +293,30 @@ async def test_an_admin_sets_passwords_of_others_and_his_own_like_everybody(site
     assert (await service.put(f"/api/v1/accounts/{ANNA}/password", json={"password": PASSWORD})).status_code == 403
 
 
+async def test_an_admin_of_further_domains_is_changed_only_by_who_has_those_too(site: Site) -> None:
+    wide = "wide@example.org"
+    await site.api.account(wide, role=Role.DOMAIN_ADMIN, domains=("example.com",))
+    boss, path = await site.browser(BOSS), f"/api/v1/accounts/{wide}"
+    body = {"password": NEW}
+    asked = [
+        ("PUT", f"{path}/password", body),
+        ("PUT", path, body),
+        ("PATCH", path, body),
+        ("PUT", f"/api/users/{wide}", body),
+        ("DELETE", f"{path}/totp", None),
+        ("POST", f"{path}/app-passwords", {"name": "phone"}),
+        ("PUT", f"{path}/forwarding", {"targets": [BOSS]}),
+        ("DELETE", path, None),
+    ]
+    for method, url, json in asked:
+        assert (await boss.request(method, url, json=json)).status_code == 403, (method, url)
+    assert (await site.browser(wide)).cookies[COOKIE]
+    assert (await boss.get(path)).status_code == 200
+    both = await site.browser(wide)
+    assert (await both.patch(path, json={"display_name": "W"})).status_code == 200
+    assert (await both.put(f"/api/v1/accounts/{BOSS}/password", json=body)).status_code == 204
+
+
 async def test_where_a_second_factor_is_demanded_mail_takes_app_passwords_only(site: Site) -> None:
     imap, smtp = await site.imap(PASSWORD), await site.smtp(PASSWORD)
     assert imap is not None
@@ -550,3 +574,17 @@ async def test_without_a_master_key_there_is_no_second_factor(dsn: str, tmp_path
         assert answer.status_code == 409
         assert "secrets.key_file" in answer.json()["detail"]
         assert (await anna.get("/api/v1/me")).json()["totp"] is False
+
+
+async def test_a_token_without_the_mailbox_makes_no_key_to_it(dsn: str, tmp_path: Path) -> None:
+    async with running_admin_api(dsn, tmp_path) as api:
+        await _ask_for_app_passwords(api)
+
+
+async def _ask_for_app_passwords(api: AdminApi) -> None:
+    await api.account("ann@example.test")
+    for scopes, status in ((("accounts:write",), 403), (("accounts:write", "mail:write"), 201)):
+        token = await api.token(f"t{len(scopes)}", Role.USER, scopes=scopes, account="ann@example.test")
+        async with api.connect(token) as client:
+            made = await client.post("/api/v1/accounts/ann@example.test/app-passwords", json={"name": "phone"})
+        assert made.status_code == status, made.text

@@ -1,5 +1,6 @@
 """What no request may hold, who may not come at all, whom a proxy speaks for, and what every answer says."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from mailraven.adminapi import guard
 from mailraven.adminapi.bodies import check_json
 from mailraven.adminapi.clients import Client, client_of
 from mailraven.adminapi.problems import ApiProblem
@@ -75,6 +77,23 @@ async def test_a_body_without_its_length_is_bounded_too(admin_api: AdminApi, roo
     is_problem(answer, 413)
 
 
+@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    admin_api: AdminApi, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(guard, "_JSON_SECONDS", 0.2)
+    monkeypatch.setattr(guard, "_CHUNK_SECONDS", 0.2)
+
+    async def hesitating() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(5)
+
+    begin = time.monotonic()
+    client = admin_api.connect()
+    is_problem(await client.post("/api/v1/session", content=hesitating(), headers={"Content-Type": kind}), 400)
+    assert time.monotonic() - begin < 4
+
+
 def test_json_that_only_looks_dangerous_is_taken() -> None:
     deep = b'{"a":' * 64 + b"1" + b"}" * 64
     for body in (
@@ -123,6 +142,21 @@ async def test_what_does_not_say_that_it_is_json_is_not_taken_for_it(
 async def test_json_by_its_names(root_client: httpx.AsyncClient, kind: str) -> None:
     answer = await root_client.post("/api/v1/domains", content=b'{"name":"a.example"}', headers={"Content-Type": kind})
     assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.parametrize("kinds", [("application/json", "text/plain"), ("application/json\xa0",), ("",)])
+async def test_no_type_leads_json_past_the_checks(admin_api: AdminApi, kinds: tuple[str, ...]) -> None:
+    headers = [(b"content-type", kind.encode("latin-1")) for kind in kinds]
+    for body in (b"[" * 100, b'"' + b"a" * 1_048_577 + b'"'):
+        answer = await admin_api.connect().post("/api/v1/session", content=body, headers=headers)
+        is_problem(answer, 400 if len(kinds) > 1 else 422 if len(body) == 100 else 413)
+
+
+async def test_a_body_has_one_length(admin_api: AdminApi) -> None:
+    headers = {"content-type": "application/json", "content-length": "2", "transfer-encoding": "chunked"}
+    answer = await admin_api.connect().post("/api/v1/session", content=b"{}", headers=headers)
+    is_problem(answer, 400)
+    assert answer.headers["connection"] == "close"
 
 
 async def test_a_credential_in_the_url_is_refused(admin_api: AdminApi) -> None:
@@ -204,6 +238,20 @@ async def test_a_banned_client_gets_nothing(admin_api: AdminApi) -> None:
     is_problem(await stranger.get("/api/v1/version"), 403)
     is_problem(await stranger.post("/api/v1/session", json={"address": "x", "password": "y"}), 403)
     assert (await admin_api.connect(token).get("/api/v1/version")).status_code == 200
+
+
+async def test_a_banned_client_cannot_fill_the_audit_log(admin_api: AdminApi) -> None:
+    async with await admin_api.admin() as root:
+        body = {"network": STRANGER[0], "reason": "test"}
+        assert (await root.post("/api/v1/bans", json=body)).status_code == 201
+    banned = admin_api.connect(peer=STRANGER)
+    async with asyncio.timeout(10):
+        while (await banned.get("/")).status_code != 403:
+            await asyncio.sleep(0.1)
+    for number in range(30):
+        is_problem(await banned.get(f"/{number}"), 403)
+    refused = [one for one in await admin_api.audit() if one["ip"] == STRANGER[0]]
+    assert {one["target"] for one in refused} == {"any request"}
 
 
 async def test_too_many_requests_are_told_when_to_come_again(admin_api: AdminApi) -> None:

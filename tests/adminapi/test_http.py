@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -15,12 +16,13 @@ from mailraven.adminapi.ops import OpsApp, with_ops
 from mailraven.adminapi.server import HttpServer
 from mailraven.adminapi.services import ApiServices
 from mailraven.config import HealthConfig
+from mailraven.limits import Occupancy
 from mailraven.telemetry.multiprocess import exposition
 from mailraven.testing.admin_api import AdminApi
 
 
 @asynccontextmanager
-async def served(app: AsgiApp, **limits: float) -> AsyncIterator[httpx.AsyncClient]:
+async def served(app: AsgiApp, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setblocking(False)
     server = HttpServer(app, **limits)
@@ -225,6 +227,21 @@ async def test_a_client_that_does_not_finish_its_request_is_cut_off(monitor: Hea
         writer.write(said)
         assert await asyncio.wait_for(reader.read(), 20) == b""
         writer.close()
+
+
+async def test_one_client_has_only_so_many_connections(monitor: HealthMonitor) -> None:
+    occupancy = Occupancy(lambda: 2, lambda ip: False)
+    async with served(OpsApp(monitor, exposition()), occupancy=occupancy) as client:
+        address = "127.0.0.1", client.base_url.port
+        idle = [await asyncio.open_connection(*address) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        reader, writer = await asyncio.open_connection(*address)
+        assert (await asyncio.wait_for(reader.read(), 20)).startswith(b"HTTP/1.1 429 ")
+        for _, one in [*idle, (reader, writer)]:
+            one.close()
+            await one.wait_closed()
+        await asyncio.sleep(0.1)
+        assert (await client.get("/livez")).status_code == 200
 
 
 async def test_a_second_request_may_be_as_late_as_a_first(monitor: HealthMonitor) -> None:

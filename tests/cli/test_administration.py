@@ -43,6 +43,7 @@ def test_a_token_from_add_to_delete(mailraven: CommandLine, tmp_path: Path) -> N
 def test_a_token_for_some_domains_sees_no_others(mailraven: CommandLine, tmp_path: Path) -> None:
     mailraven("domain", "add", "mine.example")
     token = mailraven("token", "add", "mine", "--role", "domain-admin", "--domain", "mine.example").strip()
+    assert {row[0]: row[-1] for row in mailraven.rows("token", "list")}["mine"] == "mine.example"
     there = elsewhere(mailraven, tmp_path, token)
     assert run("domain", "list", **there).stdout.split("\t")[0] == "mine.example"
     assert "example.test: There is no such" in run("domain", "show", "example.test", code=1, **there).stderr

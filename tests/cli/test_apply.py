@@ -68,6 +68,8 @@ def test_dry_run_and_diff_change_nothing_and_end_with_1_when_something_would(
     mailraven("apply", "-f", file)
     assert mailraven("diff", "-f", file) == ""
     assert mailraven("apply", "-f", file, "--dry-run") == "maildomain/dry.example unchanged (dry run)\n"
+    plain = manifest(tmp_path, user("ann@dry.example"))  # all its fields have their defaults
+    assert mailraven("diff", "-f", plain, code=1) == "--- a/mailuser/ann@dry.example\n+++ b/mailuser/ann@dry.example\n"
 
 
 def test_the_quota_and_the_password_stay_unless_they_are_said(
@@ -98,9 +100,11 @@ def test_labels_of_the_metadata_are_those_of_the_resource(mailraven: CommandLine
 def test_a_new_user_gets_the_password_of_a_secret(mailraven: CommandLine, tmp_path: Path) -> None:
     spec = "  password_secret: {name: ann}\n"
     without = manifest(tmp_path, domain("secret.example"), user("ann@secret.example", spec))
-    assert mailraven.json("apply", "-f", without, code=1)["failed"] == 1
-    said = mailraven.refused("apply", "-f", without)
-    assert said.endswith("manifest.yaml:7: mailuser/ann@secret.example: Secret ann is not in the files")
+    for command in (("apply",), ("apply", "--dry-run"), ("diff",)):
+        said = mailraven.refused(*command, "-f", without)
+        assert said.endswith("manifest.yaml:7: mailuser/ann@secret.example: Secret ann is not in the files")
+    assert "secret.example" in mailraven.refused("domain", "show", "secret.example")  # nothing was sent
+    mailraven("domain", "add", "secret.example")
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: ann}\nstringData: {password: mK4-river-tulip-19}\n"
     file = manifest(tmp_path, user("ann@secret.example", spec), secret)
     output = mailraven("apply", "-f", file)

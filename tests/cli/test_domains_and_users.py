@@ -129,6 +129,10 @@ def test_aliases(mailraven: CommandLine, password_file: str) -> None:
     mailraven("user", "add", "ann@alias.example", "--password-file", password_file)
     led = mailraven("alias", "add", "sales@alias.example", "ann@alias.example", "x@example.com")
     assert led == "sales@alias.example leads to ann@alias.example, x@example.com\n"
+    assert (
+        mailraven.refused("alias", "add", "ann@alias.example", "x@example.com")
+        == "mailraven: ann@alias.example is an account."
+    )
     mailraven("alias", "add", "*@alias.example", "ann@alias.example")
     assert mailraven.rows("alias", "list", "alias.example") == [
         ["*@alias.example", "ann@alias.example"],

@@ -91,6 +91,7 @@ def test_a_message_is_traced_from_connection_to_mailbox(mailraven: CommandLine, 
     assert mailraven.json("trace", message["trace_id"]) == [message]
     text = mailraven("trace", sender)
     assert re.search(rf"(?m)^<trace1@queue\.example> from {sender}$", text)
+    assert re.search(r"(?m)^  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d came from \S+ and is in the mailbox of ", text)
     assert mailraven.refused("trace", "nobody@nope.example") == "mailraven: nothing is known of nobody@nope.example"
     assert "since" in mailraven.refused("trace", sender, "--since", "yesterday")
 

@@ -24,10 +24,12 @@ __all__ = ["AccountRef", "Allow", "Change", "DomainRef", "Principal", "Role", "W
 
 # All that a session may do whose account has to set up its second factor first.
 _ENROLMENT = ("/api/v1/session", "/api/v1/me", "/api/v1/me/totp", "/api/v1/me/totp/confirm")
+HIGHER_ROLE = "The account has a higher role than you, or administers domains that you do not."
 _NOT_FOUND = "There is no such resource, or it is not yours."
 
 _ACCOUNT = """
-SELECT c.id, c.domain_id, c.role FROM account c JOIN domain d ON d.id = c.domain_id
+SELECT c.id, c.domain_id, c.role, ARRAY(SELECT a.domain_id FROM domain_admin a WHERE a.account_id = c.id) AS managed
+  FROM account c JOIN domain d ON d.id = c.domain_id
  WHERE d.name = $1 AND c.localpart = $2
 """
 
@@ -100,8 +102,8 @@ class Allow:
         if self.who is Who.ACCOUNT:
             async with api.database.acquire() as connection:
                 account = await find_account(connection, principal, request.path_params["address"])
-            if self.scope.endswith(":write") and account.role.rank > principal.role.rank:
-                raise _forbidden(trail, "role", "The account has a higher role than you.")
+            if self.scope.endswith(":write") and principal.outranked_by(account):
+                raise _forbidden(trail, "role", HIGHER_ROLE)
             return principal.at(account=account)
         return principal
 
@@ -127,7 +129,8 @@ async def find_account(connection: Connection, principal: Principal, text: str) 
     row = await connection.fetchrow(_ACCOUNT, address.domain, address.localpart)
     if row is None or not (row["id"] == principal.account_id or principal.may_admin(row["domain_id"])):
         raise ApiProblem(404, _NOT_FOUND)
-    return AccountRef(row["id"], str(address), row["domain_id"], Role(row["role"]))
+    managed = frozenset({row["domain_id"], *row["managed"]})
+    return AccountRef(row["id"], str(address), row["domain_id"], Role(row["role"]), managed)
 
 
 def check_network(api: ApiServices, role: Role, trail: Trail) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mailraven.adminapi.access import change
+from mailraven.adminapi.access import HIGHER_ROLE, change, find_account
 from mailraven.adminapi.principal import AccountRef, Principal
 from mailraven.adminapi.problems import ApiProblem
 from mailraven.adminapi.services import ApiServices
@@ -60,8 +60,8 @@ async def put_account(
             tx.connection, str(parsed), body, password_hash, expected=expected, keep=keep
         )
         # Asked inside the transaction: the role may have risen since.
-        if written.before is not None and Role(written.before.role).rank > principal.role.rank:
-            raise ApiProblem(403, "This account has a higher role than yours.")
+        if principal.outranked_by(await find_account(tx.connection, principal, str(parsed))):
+            raise ApiProblem(403, HIGHER_ROLE)
         action = "account.create" if written.before is None else "account.update"
         return await _finish(tx, action, written), written.before is None
 

@@ -3,6 +3,7 @@
 Behind them: the rate limit of the client, and every refused access in the audit log.
 """
 
+import asyncio
 import re
 from urllib.parse import unquote_plus
 
@@ -18,6 +19,9 @@ from mailraven.net.addresses import Networks
 
 _URL_OCTETS = 8192
 _UPLOAD_SLACK = 1_048_576  # what a form adds to a message
+_JSON_SECONDS = 30.0
+_CHUNK_SECONDS = 30.0
+_UPLOAD_SECONDS = 900.0
 _TOKEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
 _SECRET_NAMES = re.compile(
     r"(?:^|&)(?:access_?token|token|api_?key|authorization|bearer|password|secret)=", re.IGNORECASE
@@ -63,8 +67,10 @@ class Guard:
     async def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """The body of at most so many octets; JSON is read and checked here."""
         headers = dict(scope["headers"])
-        kind = headers.get(b"content-type", b"application/json").partition(b";")[0].strip().lower()
-        json = kind == b"application/json" or kind.endswith(b"+json")
+        _check_framing(scope)
+        # As the routes read it, who take a body without a type for JSON.
+        kind = headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+        json = kind in ("", "application/json") or kind.endswith("+json")
         config = self._services.config
         limit = config.http.max_body_size if json else config.smtp.max_message_size + _UPLOAD_SLACK
         length = headers.get(b"content-length", b"")
@@ -74,7 +80,11 @@ class Guard:
             return _counted(receive, limit)
         if not length and b"transfer-encoding" not in headers:
             return receive
-        body = await _read(receive, limit)
+        try:
+            async with asyncio.timeout(_JSON_SECONDS):
+                body = await _read(receive, limit)
+        except TimeoutError:
+            raise _too_slow() from None
         check_json(body)
         return _replay(body, receive)
 
@@ -90,6 +100,8 @@ class Guard:
         status = message["status"]
         if status in _REFUSED and not trail.recorded:
             route = getattr(scope.get("route"), "path", None) or scope["path"][:200]
+            # Who is banned is not counted: whatever he asks for is one entry of a moment.
+            target = "any request" if trail.reason == "banned" else f"{scope['method']} {route}"
             after = {"status": status, "reason": trail.reason or "refused"}
             self._services.audit.record(
                 Entry(
@@ -97,7 +109,7 @@ class Guard:
                     trail.client.ip,
                     trail.request_id,
                     "access",
-                    f"{scope['method']} {route}",
+                    target,
                     outcome="refused",
                     after=after,
                 )
@@ -114,6 +126,16 @@ def _check_url(scope: Scope) -> None:
         raise ApiProblem(400, "A credential never goes into the URL: send it in the header Authorization.")
     if "\0" in text or "\0" in scope["path"]:
         raise ApiProblem(422, "The URL holds a NUL character.")
+
+
+def _check_framing(scope: Scope) -> None:
+    """What two readers of one request may understand in two ways. Raises ApiProblem 400."""
+    names = [name for name, _ in scope["headers"]]
+    if names.count(b"content-type") > 1:
+        raise ApiProblem(400, "The request has more than one Content-Type.", headers={"Connection": "close"})
+    if b"content-length" in names and b"transfer-encoding" in names:  # RFC 9112 §6.3: a sign of smuggling
+        text = "The request has both a Content-Length and a Transfer-Encoding."
+        raise ApiProblem(400, text, headers={"Connection": "close"})
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
@@ -145,17 +167,30 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    size = 0
+    size, more = 0, True
+    latest = asyncio.get_running_loop().time() + _UPLOAD_SECONDS
 
     async def counted() -> Message:
-        nonlocal size
-        message = await receive()
+        nonlocal size, more
+        if not more:  # it waits for the client to go
+            return await receive()
+        now = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout_at(min(now + _CHUNK_SECONDS, latest)):
+                message = await receive()
+        except TimeoutError:
+            raise _too_slow() from None
+        more = message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > limit:
             raise _too_large(limit)
         return message
 
     return counted
+
+
+def _too_slow() -> ApiProblem:
+    return ApiProblem(400, "The body came too slowly.", headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> ApiProblem:

@@ -22,6 +22,8 @@ class AccountRef:
     address: str
     domain_id: int
     role: Role
+    domain_ids: frozenset[int] = frozenset()
+    """What it administers as a domain-admin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,13 @@ class Principal:
         if self.role is Role.SUPER_ADMIN:
             return True
         return self.role is Role.DOMAIN_ADMIN and domain_id in self.domain_ids
+
+    def outranked_by(self, account: AccountRef) -> bool:
+        """Whether the account may do what he may not: who could set its password would get its rights."""
+        if self.role is Role.SUPER_ADMIN or account.role.rank != self.role.rank:
+            return account.role.rank > self.role.rank
+        others = account.role is Role.DOMAIN_ADMIN and account.id != self.account_id
+        return others and not account.domain_ids <= self.domain_ids
 
     def administered(self) -> frozenset[int] | None:
         """The domains that lists are filtered to; None: all."""

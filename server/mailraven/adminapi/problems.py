@@ -126,7 +126,8 @@ def _parents() -> tuple[type[Exception], ...]:
 
 def _sentence(error: Exception) -> str:
     text = str(error) or type(error).__name__
-    text = text[0].upper() + text[1:]
+    if text.partition(" ")[0].isalpha():  # no address, no field, no selector
+        text = text[0].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from mailraven.limits import Occupancy
 from mailraven.net.addresses import normalized
 from mailraven.net.door import door_of
 from mailraven.net.proxied import Client, ProxiedListener
 
 REQUEST_SECONDS = 20.0
+_CROWDED = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class BoundedH11Protocol(H11Protocol):
@@ -19,6 +21,9 @@ class BoundedH11Protocol(H11Protocol):
     request_seconds = REQUEST_SECONDS
     vouched: Client | None = None
     """Who the client is, by the word of a load balancer; else the peer of the transport."""
+    occupancy: Occupancy | None = None
+    """How many connections a client may have; else uvicorn's limit, which one client could use up."""
+    _entered: str | None = None
     _expiry: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -27,6 +32,12 @@ class BoundedH11Protocol(H11Protocol):
             self.client = self.vouched
         elif self.client is not None:
             self.client = normalized(self.client[0]), self.client[1]
+        if self.occupancy is not None and self.client is not None:
+            if not self.occupancy.enter(self.client[0]):
+                transport.write(_CROWDED)
+                transport.close()
+                return
+            self._entered = self.client[0]
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
@@ -35,6 +46,9 @@ class BoundedH11Protocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
+        if self.occupancy is not None and self._entered is not None:
+            self.occupancy.leave(self._entered)
+            self._entered = None
         super().connection_lost(exc)
 
     def _await_request(self) -> None:

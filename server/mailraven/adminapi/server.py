@@ -10,6 +10,7 @@ import uvicorn
 
 from mailraven.adminapi.headers import AsgiApp, Hardened
 from mailraven.adminapi.protocol import REQUEST_SECONDS, BoundedH11Protocol, behind_balancers
+from mailraven.limits import Occupancy
 from mailraven.net.proxied import ProxiedListener
 
 _log = structlog.get_logger(component="http")
@@ -33,9 +34,11 @@ class HttpServer:
         keep_alive: int = 15,
         request_seconds: float = REQUEST_SECONDS,
         proxied: ProxiedListener | None = None,
+        occupancy: Occupancy | None = None,
     ) -> None:
-        """`proxied`: the listener behind load balancers that this is."""
-        protocol = type("_Protocol", (BoundedH11Protocol,), {"request_seconds": request_seconds})
+        """`proxied`: the listener behind load balancers that this is; `occupancy`: connections of one client."""
+        limits = {"request_seconds": request_seconds, "occupancy": occupancy}
+        protocol = type("_Protocol", (BoundedH11Protocol,), limits)
         self._config = uvicorn.Config(
             Hardened(app),
             lifespan="off",

@@ -9,6 +9,8 @@ from mailraven.adminapi.ops import OpsApp
 from mailraven.app.compose import Nouns
 from mailraven.app.roles import Role, Tls
 from mailraven.config import Config
+from mailraven.limits import Occupancy
+from mailraven.net.addresses import Networks
 from mailraven.net.proxied import proxied_listeners
 
 if TYPE_CHECKING:
@@ -110,7 +112,11 @@ def _admin(config: Config, nouns: Nouns, ops: OpsApp) -> Server:
     from mailraven.adminapi.server import HttpServer
 
     app = with_ops(make_api(api_services(config, nouns)), ops)
-    return HttpServer(app, proxied=proxied_listeners(config).get("http"))
+    proxies = Networks(config.http.trusted_proxies)  # who speaks for many
+    occupancy = Occupancy(
+        lambda: nouns.settings.limits.max_connections_per_ip, lambda ip: ip in proxies or nouns.gate.exempt(ip)
+    )
+    return HttpServer(app, proxied=proxied_listeners(config).get("http"), occupancy=occupancy)
 
 
 def api_services(config: Config, nouns: Nouns) -> "ApiServices":

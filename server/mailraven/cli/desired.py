@@ -43,7 +43,8 @@ class Change:
             return []
         old = [] if self.before is None else _yaml(self.before)
         title = self.manifest.title
-        return list(difflib.unified_diff(old, _yaml(self.after), f"a/{title}", f"b/{title}", lineterm="", n=2))
+        lines = difflib.unified_diff(old, _yaml(self.after), f"a/{title}", f"b/{title}", lineterm="", n=2)
+        return list(lines) or [f"--- a/{title}", f"+++ b/{title}"]  # new, and all its fields have their defaults
 
 
 def place_of(manifest: Manifest) -> str:
@@ -70,9 +71,6 @@ def perform(api: Api, change: Change) -> None:
     manifest = change.manifest
     body = change.body
     if change.before is None and isinstance(manifest.resource, MailUser) and manifest.resource.spec.password_secret:
-        if manifest.password is None:
-            name = manifest.resource.spec.password_secret.name
-            raise CommandError(f"{manifest.where}: {manifest.title}: Secret {name} is not in the files")
         body = {**body, "password": manifest.password}
     try:
         api.put(change.where, body, etag=change.etag)
@@ -112,6 +110,9 @@ def _user(api: Api, manifest: Manifest, resource: MailUser) -> Change:
         body["labels"] = {**resource.metadata.labels, **resource.spec.labels}
     found, etag = _read(api, where, manifest)
     if found is None:
+        secret = resource.spec.password_secret
+        if secret and manifest.password is None:
+            raise CommandError(f"{manifest.where}: {manifest.title}: Secret {secret.name} is not in the files")
         return Change(manifest, where, None, body, body, None)
     before = _normal(AccountSpec, {name: found[name] for name in AccountSpec.model_fields})
     # The password and, unless it is said, the quota stay as they are.

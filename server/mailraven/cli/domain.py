@@ -97,7 +97,10 @@ def show(session: Session, name: Name) -> None:
 
 @online(app, "update")
 def update(session: Session, name: Name, changes: Changes) -> None:
-    """Change fields of a domain; what is not named stays. null takes the template's value again.
+    """Change fields of a domain; what is not named stays.
+
+    null is no value, whatever the template says: max_users=null is no limit. For what a manifest of `mailraven apply`
+    leaves out the template's value holds again.
 
     Example:  mailraven domain update example.org status=suspended
     """

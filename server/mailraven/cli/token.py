@@ -19,6 +19,7 @@ _COLUMNS = (
     Column("SCOPES", "scopes"),
     Column("LAST USED", "last_used_at", lambda value: moment(value) or "never"),
     Column("EXPIRES", "expires_at", lambda value: moment(value) or "never"),
+    Column("FOR", lambda row: row["account"] or row["domains"]),
 )
 
 
@@ -59,7 +60,7 @@ def add(
 
 @online(app, "list")
 def list_(session: Session) -> None:
-    """List the tokens: role, scopes, last use, end.
+    """List the tokens: role, scopes, last use, end, and the account or domains it is for.
 
     Example:  mailraven token list
     """

@@ -6,7 +6,6 @@ import typer
 
 from mailraven.cli.groups import Commands
 from mailraven.cli.options import Limit, option
-from mailraven.cli.output import moment
 from mailraven.cli.problems import FAILED, complain
 from mailraven.cli.session import Session, online
 
@@ -25,7 +24,7 @@ def trace(
 ) -> None:
     """Show what happened to a message, or to the mail of an address: from connection to mailbox or remote reply.
 
-    The newest messages first. Exit code 1 if nothing is known.
+    The newest messages first, times in UTC. Exit code 1 if nothing is known.
 
     Example:  mailraven trace ann@example.org
     """
@@ -56,4 +55,4 @@ def _show(session: Session, message: dict[str, Any]) -> None:
     title = f"<{message['message_id']}>" if message["message_id"] else message["trace_id"]
     session.output.line(f"{title} from {message['sender'] or '<>'}")
     for event in message["events"]:
-        session.output.line(f"  {moment(event['at'])}  {event['line']}")
+        session.output.line(f"  {event['line']}")

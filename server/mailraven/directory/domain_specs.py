@@ -103,6 +103,8 @@ def domain_name(text: str) -> str:
     name = normalize_domain(text)
     if name.startswith("["):
         raise AddressError("an address literal cannot be a domain of this server")
+    if name.rpartition(".")[2].isdigit():  # RFC 3696 §2: no top-level domain is a number
+        raise AddressError("an IP address cannot be a domain of this server")
     return name
 
 

@@ -16,6 +16,7 @@ from mailraven_api.ban import Ban as ShownBan
 from mailraven_api.ban import BanCreate
 
 router = APIRouter(prefix="/api/v1/bans", tags=["bans"])
+_WIDEST = {4: 8, 6: 16}  # prefix lengths
 
 Reader = Annotated[Principal, Depends(allow("limits:read", Who.SUPER))]
 Writer = Annotated[Principal, Depends(allow("limits:write", Who.SUPER))]
@@ -47,6 +48,10 @@ async def list_bans(
 async def create_ban(api: Api, principal: Writer, body: BanCreate, response: Response) -> ShownBan:
     """All servers refuse it within two seconds, and end its connections. 409: it is exempt, or it is your own."""
     network = _network(body.network)
+    if network.prefixlen < _WIDEST[network.version]:
+        raise ApiProblem(
+            422, f"A ban is of at most a /{_WIDEST[network.version]}: {network} is a part of the internet."
+        )
     _check_exempt(api, principal, network)
     until = None if body.minutes is None else dt.datetime.now(dt.UTC) + dt.timedelta(minutes=body.minutes)
     async with change(api, principal) as tx:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from mailraven.adminapi import credential_actions
 from mailraven.adminapi.access import Principal, Who, allow, change
 from mailraven.adminapi.paging import Page
-from mailraven.adminapi.problems import problems
+from mailraven.adminapi.problems import ApiProblem, problems
 from mailraven.adminapi.services import Api
 from mailraven.directory.app_passwords import create_app_password, delete_app_password, list_app_passwords
 from mailraven.directory.web_sessions import list_sessions
@@ -45,9 +45,11 @@ async def get_app_passwords(api: Api, principal: Reader) -> Page[AppPassword]:
 @router.post("/app-passwords", status_code=201, summary="Make an app password", responses=problems(404, 409))
 async def post_app_password(api: Api, principal: Writer, body: AppPasswordCreate) -> AppPasswordSecret:
     """For one mail client: the answer has the password, and nobody can read it again. It opens IMAP and SMTP, never
-    this API. 409: the name is taken.
+    this API, and so a token needs the scope `mail:write` too. 409: the name is taken.
     """
     ref = principal.account
+    if not principal.has_scope("mail:write"):
+        raise ApiProblem(403, "An app password opens the mailbox: the token's scopes do not include mail:write.")
     async with change(api, principal) as tx:
         made, secret = await create_app_password(
             tx.connection, ref.id, body.name, protocols=set(body.protocols), expires_at=body.expires_at

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from mailraven import queue
-from mailraven.adminapi.access import Principal, Role, Who, allow, change, find_account
+from mailraven.adminapi.access import HIGHER_ROLE, Principal, Role, Who, allow, change, find_account
 from mailraven.adminapi.mail.access import write_down
 from mailraven.adminapi.mail.wire import clean
 from mailraven.adminapi.paging import Paging, encode_cursor
@@ -224,8 +224,8 @@ async def _account(
     account = await find_account(connection, principal, wanted.account)
     if not principal.may_admin(account.domain_id):
         raise ApiProblem(404, "There is no such account, or it is not yours.")
-    if lift and account.role.rank > principal.role.rank:
-        raise ApiProblem(403, "The account has a higher role than you.")
+    if lift and principal.outranked_by(account):
+        raise ApiProblem(403, HIGHER_ROLE)
     return account.id
 
 

@@ -26,7 +26,7 @@ from mailraven.blobs import BlobStore
 from mailraven.config import Config
 from mailraven.db import Database
 
-_NICE = 10
+_NICE = 19
 _STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 
 

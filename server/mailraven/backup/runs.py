@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from mailraven.backup.progress import Progress
 from mailraven.backup.snapshot import Snapshot
 from mailraven.db import Connection, Database, DatabaseUnavailable
+from mailraven_api.backup import BackupRun
 
 _log = structlog.get_logger(component="backup")
 _WRITE_SECONDS = 5.0
@@ -24,27 +24,6 @@ CASE WHEN state = 'running' AND updated_at < now() - $1::interval THEN 'failed' 
 CASE WHEN state = 'running' AND updated_at < now() - $1::interval THEN 'it was ended from outside'
      ELSE error END AS error
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A row."""
-
-    id: int
-    actor: str
-    target: str
-    state: str
-    phase: str
-    done: int
-    total: int
-    unit: str
-    name: str
-    bodies: int
-    body_octets: int
-    added_octets: int
-    error: str
-    started_at: datetime
-    finished_at: datetime | None
 
 
 class Record:
@@ -135,7 +114,7 @@ async def running(connection: Connection) -> int | None:
     return found
 
 
-async def list_runs(connection: Connection, *, before: int | None = None, limit: int = 100) -> list[Run]:
+async def list_runs(connection: Connection, *, before: int | None = None, limit: int = 100) -> list[BackupRun]:
     """Newest first."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM backup_run WHERE id < coalesce($2, 9223372036854775807) ORDER BY id DESC LIMIT $3",  # noqa: S608 - constants
@@ -143,17 +122,17 @@ async def list_runs(connection: Connection, *, before: int | None = None, limit:
         before,
         limit,
     )
-    return [Run(**row) for row in rows]
+    return [BackupRun(**row) for row in rows]
 
 
-async def get_run(connection: Connection, run_id: int) -> Run | None:
+async def get_run(connection: Connection, run_id: int) -> BackupRun | None:
     """None: there is no such run."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM backup_run WHERE id = $2",  # noqa: S608 - constants
         _SILENT,
         run_id,
     )
-    return None if row is None else Run(**row)
+    return None if row is None else BackupRun(**row)
 
 
 async def last_good(connection: Connection) -> float:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailraven.backup.bodies import PIECE, Bundler, blob_id, parse_bodies, pieces_of
+from mailraven.backup.bodies import PIECE, Bundler, blob_id, pieces_of, read_bodies
 from mailraven.backup.codec import Codec
 from mailraven.backup.errors import DamagedBackup, TargetUnavailable
 from mailraven.backup.packs import Entry
@@ -69,8 +69,7 @@ async def mark_bodies(repository: Repository, table: Table) -> int:
     """Marks the chunks of all bodies; how many bodies there are."""
     codec, bundler, count = repository.codec, Bundler(), 0
     waiting: list[bytes] = []
-    async for octets in _chunks(repository, table):
-        rows = parse_bodies(octets)
+    async for rows in read_bodies(repository, table):
         count += len(rows)
         waiting += [bundle.id(codec) for bundle in bundler.add(rows)]
         for row in rows:

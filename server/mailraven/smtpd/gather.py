@@ -3,19 +3,11 @@
 from dataclasses import replace
 from functools import partial
 
-from mailraven.directory import (
-    Blocked,
-    Directory,
-    NotLocalDomain,
-    Resolution,
-    Route,
-    Suspended,
-    Targets,
-    parse_address,
-)
+from mailraven.directory import Directory, Resolution, Targets, parse_address
+from mailraven.directory.recipients import delivered_names, destination_of, room_of
 from mailraven.limits import Gate
 from mailraven.policy.data import MAX_SUBMITTED_HEADER
-from mailraven.policy.facts import BannedFor, ConnectFacts, DataFacts, Destination, EnvelopeFacts, MailFacts, RcptFacts
+from mailraven.policy.facts import BannedFor, ConnectFacts, DataFacts, EnvelopeFacts, MailFacts, RcptFacts
 from mailraven.queue import RemoteRecipient
 from mailraven.smtp import transaction
 from mailraven.smtp.envelope import Mail, Rcpt
@@ -57,14 +49,11 @@ async def mail_facts(services: Services, session: Session, command: Mail) -> Mai
 def rcpt_facts(
     services: Services, session: Session, command: Rcpt, parameters: MailParameters, found: Resolution
 ) -> RcptFacts:
-    room = None
-    if isinstance(found, Targets):
-        room = min((one.quota_left for one in found.accounts if one.quota_left is not None), default=None)
     return RcptFacts(
-        destination=_destination(found),
+        destination=destination_of(found),
         literal=command.recipient.is_literal,
         postmaster=command.recipient.is_postmaster,
-        room=room,
+        room=room_of(found),
         size=parameters.size,
         recipients=_count(session),
         max_recipients=services.limits.max_recipients,
@@ -115,10 +104,8 @@ async def add_targets(directory: Directory, session: Session, command: Rcpt, fou
     if not found.accounts and session.identity is None and targets.owner is None:
         # What an account forwards without a copy is its own; an alias has no account.
         targets.owner = found.owners[0] if found.owners else await _postmaster_of(directory, command)
-    keeps_name = found.route in (Route.ACCOUNT, Route.CATCH_ALL) and command.recipient.domain
-    for account in found.accounts:
-        shown = given if keeps_name and account.account_id in found.owners else account.address
-        targets.local.setdefault(account.account_id, LocalRecipient(account.account_id, shown))
+    for account, shown in delivered_names(found, given if command.recipient.domain else ""):
+        targets.local.setdefault(account, LocalRecipient(account, shown))
     for remote in remotes:
         targets.remote.setdefault(remote.address, remote)
 
@@ -136,20 +123,6 @@ async def _postmaster_of(directory: Directory, command: Rcpt) -> int | None:
         if isinstance(found, Targets) and (ids := (*found.owners, *(one.account_id for one in found.accounts))):
             return ids[0]
     return None
-
-
-def _destination(found: Resolution) -> Destination:
-    match found:
-        case Targets():
-            return Destination.LOCAL
-        case NotLocalDomain():
-            return Destination.FOREIGN
-        case Suspended():
-            return Destination.DISABLED
-        case Blocked():
-            return Destination.BLOCKED
-        case _:
-            return Destination.UNKNOWN
 
 
 def _count(session: Session) -> int:

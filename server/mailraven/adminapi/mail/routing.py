@@ -5,21 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mailraven.directory import (
-    Address,
-    AddressError,
-    Blocked,
-    Directory,
-    NotLocalDomain,
-    Resolution,
-    Route,
-    Suspended,
-    Targets,
-    parse_address,
-)
+from mailraven.directory import Address, AddressError, Directory, Resolution, Targets, parse_address
+from mailraven.directory.recipients import delivered_names, destination_of, room_of
 from mailraven.mailstore import LocalTarget, RemoteRecipient
 from mailraven.policy.chain import SUBMISSION_RCPT, decide
-from mailraven.policy.facts import Destination, RcptFacts
+from mailraven.policy.facts import RcptFacts
 from mailraven.policy.verdict import Accept
 from mailraven.smtp.received import delivered_to, return_path
 from mailraven_api.message import RefusedRecipient
@@ -55,32 +45,15 @@ async def route(
 
 
 def _facts(recipient: Address, found: Resolution, size: int, number: int, max_recipients: int) -> RcptFacts:
-    room = None
-    if isinstance(found, Targets):
-        room = min((one.quota_left for one in found.accounts if one.quota_left is not None), default=None)
     return RcptFacts(
-        destination=_destination(found),
+        destination=destination_of(found),
         literal=recipient.domain.startswith("["),
         postmaster=recipient.key == "postmaster",
-        room=room,
+        room=room_of(found),
         size=size,
         recipients=number,
         max_recipients=max_recipients,
     )
-
-
-def _destination(found: Resolution) -> Destination:
-    match found:
-        case Targets():
-            return Destination.LOCAL
-        case NotLocalDomain():
-            return Destination.FOREIGN
-        case Suspended():
-            return Destination.DISABLED
-        case Blocked():
-            return Destination.BLOCKED
-        case _:
-            return Destination.UNKNOWN
 
 
 def _add(routes: Routes, sender: str, recipient: Address, found: Resolution) -> None:
@@ -89,10 +62,8 @@ def _add(routes: Routes, sender: str, recipient: Address, found: Resolution) -> 
         routes.remote.setdefault(given, RemoteRecipient(given, recipient.domain))
         return
     remotes = [(address, parse_address(address).domain) for address in found.remote]
-    keeps_name = found.route in (Route.ACCOUNT, Route.CATCH_ALL)
-    for account in found.accounts:
-        shown = given if keeps_name and account.account_id in found.owners else account.address
+    for account, shown in delivered_names(found, given):
         prefix = return_path(sender) + delivered_to(shown)
-        routes.local.setdefault(account.account_id, LocalTarget(account.account_id, shown, prefix))
+        routes.local.setdefault(account, LocalTarget(account, shown, prefix))
     for address, domain in remotes:
         routes.remote.setdefault(address, RemoteRecipient(address, domain))

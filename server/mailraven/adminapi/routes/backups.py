@@ -1,6 +1,5 @@
 """/api/v1/backups: starting a backup to the target of the settings, and the book of runs."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -27,7 +26,7 @@ async def list_backup_runs(api: Api, principal: Reader, paging: Paging) -> Page[
     before = int(paging.after) if paging.after.isascii() and paging.after.isdigit() and len(paging.after) < 19 else None
     async with api.database.acquire() as connection:
         found = await runs.list_runs(connection, before=before, limit=paging.fetch)
-    return paging.page(found, lambda run: str(run.id), lambda run: BackupRun(**asdict(run)))
+    return paging.page(found, lambda run: str(run.id), lambda run: run)
 
 
 @router.post("", status_code=202, summary="Start a backup", responses=problems(409))
@@ -48,7 +47,7 @@ async def start_backup(api: Api, principal: Admin) -> BackupRun:
         started = await runs.get_run(tx.connection, run_id)
     backup_jobs.start(api.config, principal.actor, run_id)
     assert started is not None  # noqa: S101 - made above
-    return BackupRun(**asdict(started))
+    return started
 
 
 @router.get("/{id}", summary="Show a run", responses=problems(404))
@@ -60,4 +59,4 @@ async def get_backup_run(
         found = await runs.get_run(connection, id)
     if found is None:
         raise ApiProblem(404, f"There is no backup run {id}.")
-    return BackupRun(**asdict(found))
+    return found

@@ -46,7 +46,7 @@ async def test_a_hit_asks_once_and_does_not_yield(clock: Callable[[], float]) ->
     assert source.asked == ["a"]
 
 
-async def test_entries_live_as_long_as_they_may(clock) -> None:  # type: ignore[no-untyped-def]
+async def test_entries_live_as_long_as_they_may(clock) -> None:
     source = Source()
     cache = make(source, clock)
     await cache.get("a")

@@ -79,7 +79,7 @@ async def test_the_suspended_do_not_sign_in(directory: Directory, anna: Identity
     assert await directory.authenticate(anna.address, "correct horse", protocol="imap") is None
 
 
-async def test_a_verified_login_is_remembered_and_not_for_ever(database: Database, anna: Identity, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_a_verified_login_is_remembered_and_not_for_ever(database: Database, anna: Identity, clock) -> None:
     passwords = Counting(parameters=argon2.profiles.CHEAPEST)
     directory = Directory(database, passwords=passwords, clock=clock)
     for _ in range(5):
@@ -119,7 +119,7 @@ async def test_a_new_password_ends_the_old_one_in_other_processes_too(
     assert await other.authenticate(anna.address, "battery staple", protocol="imap") == changed
 
 
-async def test_a_lost_notification_only_delays(deaf: Directory, anna: Identity, database: Database, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_a_lost_notification_only_delays(deaf: Directory, anna: Identity, database: Database, clock) -> None:
     assert await deaf.authenticate(anna.address, "correct horse", protocol="imap")
     async with database.acquire() as connection:
         await connection.execute("UPDATE account SET suspended = true")
@@ -202,7 +202,7 @@ async def _app_password(database: Database, who: Identity, **options: object) ->
 @pytest.mark.parametrize(
     "form", [str, str.upper, lambda text: text.replace("-", ""), lambda text: text.replace("-", " ")]
 )
-async def test_an_app_password_opens_mail_and_never_the_web(deaf, anna, database, form) -> None:  # type: ignore[no-untyped-def]
+async def test_an_app_password_opens_mail_and_never_the_web(deaf, anna, database, form) -> None:
     secret = form(await _app_password(database, anna))
     for protocol in ("smtp", "imap"):
         identity = await deaf.authenticate(anna.address, secret, protocol=protocol)
@@ -213,7 +213,7 @@ async def test_an_app_password_opens_mail_and_never_the_web(deaf, anna, database
     assert await deaf.authenticate(anna.address, secret[:-1], protocol="imap") is None
 
 
-async def test_an_app_password_is_for_its_protocols_and_its_time(deaf, anna, database, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_an_app_password_is_for_its_protocols_and_its_time(deaf, anna, database, clock) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=15)
     secret = await _app_password(database, anna, protocols=["imap"], expires_at=expires)
     identity = await deaf.authenticate(anna.address, secret, protocol="imap")
@@ -225,13 +225,13 @@ async def test_an_app_password_is_for_its_protocols_and_its_time(deaf, anna, dat
     assert not await deaf.still_valid(identity, "imap")
 
 
-async def test_an_app_password_of_another_account_opens_nothing(directory, anna, database) -> None:  # type: ignore[no-untyped-def]
+async def test_an_app_password_of_another_account_opens_nothing(directory, anna, database) -> None:
     await directory.create_account("ben@example.org", None)
     secret = await _app_password(database, anna)
     assert await directory.authenticate("ben@example.org", secret, protocol="imap") is None
 
 
-async def test_with_a_second_factor_the_password_opens_the_web_alone(deaf, anna, database) -> None:  # type: ignore[no-untyped-def]
+async def test_with_a_second_factor_the_password_opens_the_web_alone(deaf, anna, database) -> None:
     await _set(database, "totp_confirmed_at = now()")
     for protocol in ("smtp", "imap"):
         assert await deaf.authenticate(anna.address, "correct horse", protocol=protocol) is None
@@ -246,7 +246,7 @@ async def test_with_a_second_factor_the_password_opens_the_web_alone(deaf, anna,
 
 @pytest.mark.parametrize("spec", [{}, {"security": {"auth": {"totp_enforced": False}}}, {"security": {"auth": {}}}])
 @pytest.mark.parametrize("template", [{}, {"security": {"auth": {"totp_enforced": True}}}, {"security": {"dkim": {}}}])
-async def test_a_domain_may_demand_a_second_factor(deaf, anna, database, spec, template) -> None:  # type: ignore[no-untyped-def]
+async def test_a_domain_may_demand_a_second_factor(deaf, anna, database, spec, template) -> None:
     async with database.acquire() as connection:
         await connection.execute("UPDATE domain SET spec = $1, template = $2", json.dumps(spec), json.dumps(template))
         effective = (await read_domain(connection, "example.org")).effective
@@ -259,7 +259,7 @@ async def test_a_domain_may_demand_a_second_factor(deaf, anna, database, spec, t
 
 
 @pytest.mark.parametrize("disabled", ["smtp", "imap", "http"])
-async def test_a_disabled_protocol_lets_nobody_in(deaf, anna, database, disabled) -> None:  # type: ignore[no-untyped-def]
+async def test_a_disabled_protocol_lets_nobody_in(deaf, anna, database, disabled) -> None:
     await _set(database, f"disabled = '{{{disabled}}}'")
     secret = await _app_password(database, anna)
     for protocol in ("smtp", "imap", "http"):
@@ -268,7 +268,7 @@ async def test_a_disabled_protocol_lets_nobody_in(deaf, anna, database, disabled
         assert protocol != disabled or await deaf.authenticate(anna.address, secret, protocol=protocol) is None
 
 
-async def test_the_login_may_have_another_name_of_the_domain(deaf, anna, database) -> None:  # type: ignore[no-untyped-def]
+async def test_the_login_may_have_another_name_of_the_domain(deaf, anna, database) -> None:
     async with database.acquire() as connection:
         await connection.execute("INSERT INTO domain_alias (name, domain_id) SELECT 'example.net', id FROM domain")
     identity = await deaf.authenticate("Anna@example.net", "correct horse", protocol="imap")
@@ -327,7 +327,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-async def test_sessions_of_before_a_change_end(deaf, anna, database, clock, change) -> None:  # type: ignore[no-untyped-def]
+async def test_sessions_of_before_a_change_end(deaf, anna, database, clock, change) -> None:
     identity = await deaf.authenticate(anna.address, "correct horse", protocol="imap")
     assert await deaf.still_valid(identity, "imap")
     assert await deaf.ended([identity], "imap") == set()
@@ -338,7 +338,7 @@ async def test_sessions_of_before_a_change_end(deaf, anna, database, clock, chan
     assert not await deaf.still_valid(identity, "imap")
 
 
-async def test_sessions_end_with_the_account_the_domain_and_its_demand(deaf, directory, anna, database) -> None:  # type: ignore[no-untyped-def]
+async def test_sessions_end_with_the_account_the_domain_and_its_demand(deaf, directory, anna, database) -> None:
     identity = await deaf.authenticate(anna.address, "correct horse", protocol="imap")
     deaf.invalidate()
     async with database.acquire() as connection:
@@ -361,7 +361,7 @@ async def test_sessions_end_with_the_account_the_domain_and_its_demand(deaf, dir
     assert not await deaf.still_valid(identity, "imap")
 
 
-async def test_many_sessions_are_asked_for_at_once(deaf, directory, anna, database, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_many_sessions_are_asked_for_at_once(deaf, directory, anna, database, monkeypatch) -> None:
     monkeypatch.setattr("mailraven.directory.login._BATCH", 2)
     for name in ("ben", "cleo", "dora", "emil"):
         await directory.create_account(f"{name}@example.org", "correct horse")
@@ -374,7 +374,7 @@ async def test_many_sessions_are_asked_for_at_once(deaf, directory, anna, databa
     assert await deaf.ended(who, "imap") == {who[1], who[4]}
 
 
-async def test_the_own_password_is_asked_of_the_database(deaf, anna, database) -> None:  # type: ignore[no-untyped-def]
+async def test_the_own_password_is_asked_of_the_database(deaf, anna, database) -> None:
     assert await deaf.is_password(anna.account_id, "correct horse")
     assert not await deaf.is_password(anna.account_id, "wrong horse")
     assert not await deaf.is_password(anna.account_id + 1, "correct horse")
@@ -382,7 +382,7 @@ async def test_the_own_password_is_asked_of_the_database(deaf, anna, database) -
     assert not await deaf.is_password(anna.account_id, "correct horse")
 
 
-async def test_sessions_are_not_judged_while_the_database_is_away(deaf, anna, database, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_sessions_are_not_judged_while_the_database_is_away(deaf, anna, database, clock) -> None:
     identity = await deaf.authenticate(anna.address, "correct horse", protocol="imap")
     await deaf._database._pool.close()
     assert await deaf.still_valid(identity, "imap")

@@ -163,7 +163,7 @@ async def test_suspended_accounts_and_domains_receive_nothing(town: Directory) -
     assert len(names(await town.resolve("all@example.org"))[0]) == 3
 
 
-async def test_a_quota_comes_with_what_is_used(town: Directory, database: Database, clock) -> None:  # type: ignore[no-untyped-def]
+async def test_a_quota_comes_with_what_is_used(town: Directory, database: Database, clock) -> None:
     await town.set_quota("anna@example.org", 1000)
     async with database.acquire() as connection:
         await connection.execute("UPDATE mailbox SET bytes = 300 WHERE name IN ('INBOX', 'Sent')")

@@ -77,7 +77,7 @@ async def test_enrolment(database: Database, sealer: Sealer, anna: int) -> None:
         await confirm(database, sealer, anna, code)
 
 
-async def test_the_secret_and_the_codes_are_nowhere_in_the_database(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_the_secret_and_the_codes_are_nowhere_in_the_database(database, sealer, anna) -> None:
     authenticator, codes = await enrol(database, sealer, anna)
     async with database.acquire() as connection:
         sealed = await connection.fetchval("SELECT totp_sealed FROM account")
@@ -88,7 +88,7 @@ async def test_the_secret_and_the_codes_are_nowhere_in_the_database(database, se
         sealer.open(totp_purpose(anna + 1), sealed)
 
 
-async def test_an_enrolment_that_is_begun_anew_forgets_the_first(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_an_enrolment_that_is_begun_anew_forgets_the_first(database, sealer, anna) -> None:
     first = pyotp.TOTP((await begin(database, sealer, anna)).secret)
     second = pyotp.TOTP((await begin(database, sealer, anna)).secret)
     with pytest.raises(WrongCode):
@@ -98,13 +98,13 @@ async def test_an_enrolment_that_is_begun_anew_forgets_the_first(database, seale
 
 
 @pytest.mark.parametrize(("step", "counts"), [(-2, False), (-1, True), (0, True), (1, True), (2, False), (-120, False)])
-async def test_a_clock_may_be_one_step_off(database, sealer, anna, step: int, counts: bool) -> None:  # type: ignore[no-untyped-def]
+async def test_a_clock_may_be_one_step_off(database, sealer, anna, step: int, counts: bool) -> None:
     authenticator, _ = await enrol(database, sealer, anna)
     code = authenticator.at(int(NOW) + 30 * step)
     assert await second_factor(database, sealer, anna, code, now=NOW) is counts
 
 
-async def test_a_code_counts_once_and_no_older_one_after_it(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_a_code_counts_once_and_no_older_one_after_it(database, sealer, anna) -> None:
     authenticator, _ = await enrol(database, sealer, anna)
     code, older, newer = (authenticator.at(int(NOW) + shift) for shift in (0, -30, 30))
     assert await second_factor(database, sealer, anna, code, now=NOW)
@@ -114,7 +114,7 @@ async def test_a_code_counts_once_and_no_older_one_after_it(database, sealer, an
     assert await second_factor(database, sealer, anna, newer, now=NOW)
 
 
-async def test_of_many_that_use_one_code_at_once_one_gets_in(database, sealer, anna, dsn) -> None:  # type: ignore[no-untyped-def]
+async def test_of_many_that_use_one_code_at_once_one_gets_in(database, sealer, anna, dsn) -> None:
     other = await Database.connect(dsn)
     authenticator, codes = await enrol(database, sealer, anna)
     for code in (authenticator.at(int(NOW)), codes[0], codes[1].upper().replace("-", " ")):
@@ -128,12 +128,12 @@ async def test_of_many_that_use_one_code_at_once_one_gets_in(database, sealer, a
 @pytest.mark.parametrize(
     "code", ["", "12345", "1234567", "١٢٣٤٥٦", "abc\0def", "\udcff", "0" * 10_000, "aaaa-aaaa-aaaa-aaaa"]
 )
-async def test_anything_else_is_no_code(database, sealer, anna, code: str) -> None:  # type: ignore[no-untyped-def]
+async def test_anything_else_is_no_code(database, sealer, anna, code: str) -> None:
     await enrol(database, sealer, anna)
     assert not await second_factor(database, sealer, anna, code, now=NOW)
 
 
-async def test_without_enrolment_nothing_is_a_second_factor(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_without_enrolment_nothing_is_a_second_factor(database, sealer, anna) -> None:
     async with database.transaction() as connection:
         code = (await renew_recovery_codes(connection, anna))[0]
     assert not await second_factor(database, sealer, anna, "000000")
@@ -146,7 +146,7 @@ async def test_without_enrolment_nothing_is_a_second_factor(database, sealer, an
             await change
 
 
-async def test_removing_it_takes_the_recovery_codes_too(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_removing_it_takes_the_recovery_codes_too(database, sealer, anna) -> None:
     authenticator, codes = await enrol(database, sealer, anna)
     async with database.transaction() as connection:
         assert await remove_second_factor(connection, anna)
@@ -159,7 +159,7 @@ async def test_removing_it_takes_the_recovery_codes_too(database, sealer, anna) 
     assert await second_factor(database, sealer, anna, again.at(int(NOW)), now=NOW)
 
 
-async def test_new_recovery_codes_end_the_old_ones(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_new_recovery_codes_end_the_old_ones(database, sealer, anna) -> None:
     _, old = await enrol(database, sealer, anna)
     async with database.transaction() as connection:
         new = await renew_recovery_codes(connection, anna)
@@ -167,12 +167,12 @@ async def test_new_recovery_codes_end_the_old_ones(database, sealer, anna) -> No
     assert await second_factor(database, sealer, anna, new[0])
 
 
-async def test_it_keeps_real_time(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_it_keeps_real_time(database, sealer, anna) -> None:
     authenticator, _ = await enrol(database, sealer, anna)
     assert await second_factor(database, sealer, anna, authenticator.at(int(time.time())))
 
 
-async def test_without_a_master_key_nobody_enrols_and_nobody_gets_in(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_without_a_master_key_nobody_enrols_and_nobody_gets_in(database, sealer, anna) -> None:
     with pytest.raises(NoMasterKey):
         await begin(database, Sealer([]), anna)
     authenticator, codes = await enrol(database, sealer, anna)
@@ -181,7 +181,7 @@ async def test_without_a_master_key_nobody_enrols_and_nobody_gets_in(database, s
     assert await second_factor(database, Sealer([]), anna, codes[0], now=NOW)  # these need no key
 
 
-async def test_a_database_that_is_away_is_not_a_wrong_code(database, sealer, anna) -> None:  # type: ignore[no-untyped-def]
+async def test_a_database_that_is_away_is_not_a_wrong_code(database, sealer, anna) -> None:
     await database._pool.close()
     with pytest.raises(DirectoryUnavailable):
         await second_factor(database, sealer, anna, "123456")

@@ -11,7 +11,7 @@ from mailraven_api.settings import BanSettings
 IP, ELSEWHERE, JANE = "192.0.2.7", "198.51.100.1", "jane@example.org"
 
 
-async def guess(process, ip: str = IP, login: str = JANE, *, protocol: str = "imap") -> bool:  # type: ignore[no-untyped-def]
+async def guess(process, ip: str = IP, login: str = JANE, *, protocol: str = "imap") -> bool:
     """Whether the (wrong) password was looked at."""
     decision = await process.gate.login_allowed(ip, login)
     if decision.allowed:
@@ -19,14 +19,14 @@ async def guess(process, ip: str = IP, login: str = JANE, *, protocol: str = "im
     return bool(decision.allowed)
 
 
-async def sign_in(process, ip: str = IP, login: str = JANE) -> bool:  # type: ignore[no-untyped-def]
+async def sign_in(process, ip: str = IP, login: str = JANE) -> bool:
     decision = await process.gate.login_allowed(ip, login)
     if decision.allowed:
         await process.gate.login_succeeded(ip, login, "imap")
     return bool(decision.allowed)
 
 
-async def test_five_wrong_passwords_and_then_none_is_looked_at(process) -> None:  # type: ignore[no-untyped-def]
+async def test_five_wrong_passwords_and_then_none_is_looked_at(process) -> None:
     await process.account()
     tried = [await guess(process, protocol=protocol) for protocol in ("imap", "smtp", "http", "imap", "smtp", "imap")]
     assert tried == [True] * 5 + [False]
@@ -37,13 +37,13 @@ async def test_five_wrong_passwords_and_then_none_is_looked_at(process) -> None:
     assert await sign_in(process, ELSEWHERE)
 
 
-async def test_guesses_at_once_over_processes_are_no_more(start) -> None:  # type: ignore[no-untyped-def]
+async def test_guesses_at_once_over_processes_are_no_more(start) -> None:
     processes = [await start() for _ in range(4)]
     await processes[0].account()
     await processes[0].set("bans", BanSettings(enabled=False))
     looked_at = 0
 
-    async def attack(process) -> None:  # type: ignore[no-untyped-def]
+    async def attack(process) -> None:
         nonlocal looked_at
         decision = await process.gate.login_allowed(IP, JANE)
         if decision.allowed:
@@ -55,13 +55,13 @@ async def test_guesses_at_once_over_processes_are_no_more(start) -> None:  # typ
     assert looked_at == 5
 
 
-async def test_many_right_passwords_at_once_all_get_in(start) -> None:  # type: ignore[no-untyped-def]
+async def test_many_right_passwords_at_once_all_get_in(start) -> None:
     processes = [await start() for _ in range(2)]
     users = [f"user{number}@example.org" for number in range(30)]
     for user in users:
         await processes[0].account(user)
 
-    async def morning(process, login: str) -> bool:  # type: ignore[no-untyped-def]
+    async def morning(process, login: str) -> bool:
         decision = await process.gate.login_allowed(IP, login)
         if decision.allowed:
             await asyncio.sleep(0.02)
@@ -77,7 +77,7 @@ async def test_many_right_passwords_at_once_all_get_in(start) -> None:  # type: 
     assert used == 0
 
 
-async def test_right_passwords_do_not_wash_away_wrong_ones(process) -> None:  # type: ignore[no-untyped-def]
+async def test_right_passwords_do_not_wash_away_wrong_ones(process) -> None:
     await process.account()
     await process.account("mallory@example.org")
     for _ in range(5):
@@ -86,7 +86,7 @@ async def test_right_passwords_do_not_wash_away_wrong_ones(process) -> None:  # 
     assert not await guess(process)
 
 
-async def test_an_account_is_guessed_from_many_addresses(process) -> None:  # type: ignore[no-untyped-def]
+async def test_an_account_is_guessed_from_many_addresses(process) -> None:
     await process.account()
     tried = [await guess(process, f"203.0.113.{number}") for number in range(25)]
     assert tried == [True] * 20 + [False] * 5
@@ -94,7 +94,7 @@ async def test_an_account_is_guessed_from_many_addresses(process) -> None:  # ty
     assert process.gate.banned("203.0.113.24") is None
 
 
-async def test_the_owner_gets_in_from_where_he_was_lately(start) -> None:  # type: ignore[no-untyped-def]
+async def test_the_owner_gets_in_from_where_he_was_lately(start) -> None:
     first, second = await start(), await start()
     await first.account()
     assert await sign_in(first, ELSEWHERE)
@@ -105,7 +105,7 @@ async def test_the_owner_gets_in_from_where_he_was_lately(start) -> None:  # typ
     assert not await sign_in(second, "203.0.113.200")
 
 
-async def test_he_does_not_get_around_the_limit_of_his_address(process) -> None:  # type: ignore[no-untyped-def]
+async def test_he_does_not_get_around_the_limit_of_his_address(process) -> None:
     await process.account()
     assert await sign_in(process)
     for _ in range(5):
@@ -113,7 +113,7 @@ async def test_he_does_not_get_around_the_limit_of_his_address(process) -> None:
     assert not await sign_in(process)
 
 
-async def test_another_name_of_the_domain_is_the_same_account(process) -> None:  # type: ignore[no-untyped-def]
+async def test_another_name_of_the_domain_is_the_same_account(process) -> None:
     await process.account()
     sql = "INSERT INTO domain_alias (name, domain_id) SELECT 'example.net', id FROM domain WHERE name = 'example.org'"
     await process.execute(sql)
@@ -124,19 +124,19 @@ async def test_another_name_of_the_domain_is_the_same_account(process) -> None: 
 
 
 @pytest.mark.parametrize("login", ["nobody@example.org", "nobody@elsewhere.example", "no address", ""])
-async def test_unknown_names_are_treated_the_same(process, login: str) -> None:  # type: ignore[no-untyped-def]
+async def test_unknown_names_are_treated_the_same(process, login: str) -> None:
     await process.account()
     assert [await guess(process, login=login) for _ in range(6)] == [True] * 5 + [False]
 
 
-async def test_an_attempt_that_could_not_be_decided_is_given_back(process) -> None:  # type: ignore[no-untyped-def]
+async def test_an_attempt_that_could_not_be_decided_is_given_back(process) -> None:
     await process.account()
     for _ in range(10):
         assert (await process.gate.login_allowed(IP, JANE)).allowed
         process.gate.login_undecided(IP, JANE)
 
 
-async def test_an_attempt_that_nobody_settles_is_given_back(start) -> None:  # type: ignore[no-untyped-def]
+async def test_an_attempt_that_nobody_settles_is_given_back(start) -> None:
     now = [0.0]
     process = await start(clock=lambda: now[0])
     await process.account()
@@ -147,13 +147,13 @@ async def test_an_attempt_that_nobody_settles_is_given_back(start) -> None:  # t
     assert await sign_in(process)
 
 
-async def test_exempt_addresses_are_limited_by_account_only(process) -> None:  # type: ignore[no-untyped-def]
+async def test_exempt_addresses_are_limited_by_account_only(process) -> None:
     await process.account()
     assert [await guess(process, "127.0.0.1") for _ in range(21)] == [True] * 20 + [False]
     assert await guess(process, "127.0.0.1", "john@example.org")
 
 
-async def test_ten_guesses_end_in_a_ban(process) -> None:  # type: ignore[no-untyped-def]
+async def test_ten_guesses_end_in_a_ban(process) -> None:
     await process.account()
     for _ in range(10):
         await guess(process)

@@ -21,19 +21,19 @@ def template(**limits: object) -> str:
     return json.dumps({"limits": limits})
 
 
-async def set_template(process, **limits: object) -> None:  # type: ignore[no-untyped-def]
+async def set_template(process, **limits: object) -> None:
     DomainLimits.model_validate(limits)
     await process.execute("UPDATE domain_template SET spec = $1 WHERE name = '_default'", template(**limits))
     process.gate.rules.forget()
 
 
-async def put(process, name: str, **spec: object) -> None:  # type: ignore[no-untyped-def]
+async def put(process, name: str, **spec: object) -> None:
     async with process.database.transaction() as connection:
         await policies.put_policy(connection, name, RateLimitPolicySpec.model_validate(spec))
     process.gate.rules.forget()
 
 
-async def test_the_51st_connection_of_an_hour_is_refused(start) -> None:  # type: ignore[no-untyped-def]
+async def test_the_51st_connection_of_an_hour_is_refused(start) -> None:
     processes = [await start() for _ in range(2)]
     decisions = [await processes[number % 2].gate.connection(IP, "smtp") for number in range(50)]
     for process in processes:
@@ -45,7 +45,7 @@ async def test_the_51st_connection_of_an_hour_is_refused(start) -> None:  # type
     assert not decisions[-1].allowed
 
 
-async def test_a_refusal_says_which_limit_and_when_it_ends(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_refusal_says_which_limit_and_when_it_ends(process) -> None:
     await set_template(process, smtp_connections_per_ip={"count": 1, "window": "hour"})
     assert (await process.gate.connection(IP, "smtp")).allowed
     with capture_logs() as logs:
@@ -60,19 +60,19 @@ async def test_a_refusal_says_which_limit_and_when_it_ends(process) -> None:  # 
     assert line["log_level"] == "warning"
 
 
-async def test_hosts_of_a_64_are_one_client(process) -> None:  # type: ignore[no-untyped-def]
+async def test_hosts_of_a_64_are_one_client(process) -> None:
     await set_template(process, smtp_connections_per_ip={"count": 2, "window": "hour"})
     decisions = [await process.gate.connection(f"2001:db8::{number:x}", "smtp") for number in range(1, 4)]
     assert [one.allowed for one in decisions] == [True, True, False]
     assert (await process.gate.connection("2001:db8:0:1::1", "smtp")).allowed
 
 
-async def test_imap_connections_are_not_counted(process) -> None:  # type: ignore[no-untyped-def]
+async def test_imap_connections_are_not_counted(process) -> None:
     await set_template(process, smtp_connections_per_ip={"count": 1, "window": "hour"})
     assert all([(await process.gate.connection(IP, "imap")).allowed for _ in range(5)])
 
 
-async def test_exempt_networks_and_trusted_proxies_are_not_counted(start) -> None:  # type: ignore[no-untyped-def]
+async def test_exempt_networks_and_trusted_proxies_are_not_counted(start) -> None:
     process = await start(trusted_networks=["198.51.100.0/24"])
     await set_template(process, smtp_connections_per_ip={"count": 1, "window": "hour"})
     await process.set("limits", LimitSettings(exempt_networks=("203.0.113.0/24",)))
@@ -82,7 +82,7 @@ async def test_exempt_networks_and_trusted_proxies_are_not_counted(start) -> Non
     assert [(await process.gate.connection("127.0.0.1", "smtp")).allowed for _ in range(2)] == [True, False]
 
 
-async def test_messages_of_an_account_over_two_processes(start) -> None:  # type: ignore[no-untyped-def]
+async def test_messages_of_an_account_over_two_processes(start) -> None:
     first, second = await start(), await start()
     account = await first.account()
     sent = await asyncio.gather(
@@ -98,7 +98,7 @@ async def test_messages_of_an_account_over_two_processes(start) -> None:  # type
     assert refused.text.startswith("The limit of 100 messages in 60 minutes of one account is reached, try again in ")
 
 
-async def test_recipients_count_each(process) -> None:  # type: ignore[no-untyped-def]
+async def test_recipients_count_each(process) -> None:
     account = await process.account()
     await set_template(process, recipients_per_account={"count": 10, "window": "day"}, messages_per_account=[])
     gate = process.gate
@@ -107,7 +107,7 @@ async def test_recipients_count_each(process) -> None:  # type: ignore[no-untype
     assert (await gate.message(IP, account, None, "jane@example.org", 3)).allowed
 
 
-async def test_a_message_that_was_not_taken_is_given_back(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_message_that_was_not_taken_is_given_back(process) -> None:
     account = await process.account()
     await set_template(process, messages_per_account={"count": 1, "window": "hour"})
     decision = await process.gate.message(IP, account, None, "jane@example.org", 1)
@@ -116,7 +116,7 @@ async def test_a_message_that_was_not_taken_is_given_back(process) -> None:  # t
     assert not (await process.gate.message(IP, account, None, "jane@example.org", 1)).allowed
 
 
-async def test_account_over_domain_over_template(process) -> None:  # type: ignore[no-untyped-def]
+async def test_account_over_domain_over_template(process) -> None:
     account, other = await process.account(), await process.account("john@example.org")
     stranger = await process.account("jane@example.net")
     await set_template(process, messages_per_account={"count": 1, "window": "hour"})
@@ -134,7 +134,7 @@ async def test_account_over_domain_over_template(process) -> None:  # type: igno
     assert [await allowed(one) for one in (account, other, stranger)] == [3, 2, 1]
 
 
-async def test_all_accounts_of_a_domain_together(process) -> None:  # type: ignore[no-untyped-def]
+async def test_all_accounts_of_a_domain_together(process) -> None:
     accounts = [await process.account(f"user{number}@example.org") for number in range(4)]
     await set_template(process, messages_per_domain={"count": 10, "window": "hour"})
     sent = [await process.gate.message(IP, accounts[number % 4], None, "x@example.com", 1) for number in range(16)]
@@ -142,12 +142,12 @@ async def test_all_accounts_of_a_domain_together(process) -> None:  # type: igno
     assert "of one domain" in sent[-1].text
 
 
-async def test_an_empty_list_is_no_limit(process) -> None:  # type: ignore[no-untyped-def]
+async def test_an_empty_list_is_no_limit(process) -> None:
     await set_template(process, smtp_connections_per_ip=[])
     assert all([(await process.gate.connection(IP, "smtp")).allowed for _ in range(120)])
 
 
-async def test_exempt_accounts_and_senders(process) -> None:  # type: ignore[no-untyped-def]
+async def test_exempt_accounts_and_senders(process) -> None:
     account = await process.account()
     await set_template(
         process,
@@ -166,7 +166,7 @@ async def test_exempt_accounts_and_senders(process) -> None:  # type: ignore[no-
     assert not (await gate.message(IP, None, None, "else@example.com", 1)).allowed
 
 
-async def test_policies_take_the_place_of_other_limits(process) -> None:  # type: ignore[no-untyped-def]
+async def test_policies_take_the_place_of_other_limits(process) -> None:
     account, other = await process.account(), await process.account("john@example.org")
     await process.execute('UPDATE account SET labels = \'{"tier": "gold"}\' WHERE id = $1', account)
     hour = {"window": "hour"}
@@ -186,7 +186,7 @@ async def test_policies_take_the_place_of_other_limits(process) -> None:  # type
     assert [await allowed(account), await allowed(other)] == [3, 1]
 
 
-async def test_policies_of_the_same_priority_all_hold(process) -> None:  # type: ignore[no-untyped-def]
+async def test_policies_of_the_same_priority_all_hold(process) -> None:
     await process.set("bans", NO_BANS)
     await put(process, "a", scope="ip", event="smtp_connections", limits=[{"count": 5, "window": "hour"}])
     await put(process, "b", scope="ip", event="smtp_connections", limits=[{"count": 2, "window": "minute"}])
@@ -196,7 +196,7 @@ async def test_policies_of_the_same_priority_all_hold(process) -> None:  # type:
     assert sum([(await process.gate.connection(IP, "smtp")).allowed for _ in range(9)]) == 2
 
 
-async def test_policies_may_be_about_networks_and_have_exemptions(process) -> None:  # type: ignore[no-untyped-def]
+async def test_policies_may_be_about_networks_and_have_exemptions(process) -> None:
     await put(
         process,
         "strict",
@@ -212,7 +212,7 @@ async def test_policies_may_be_about_networks_and_have_exemptions(process) -> No
         assert [(await gate.connection(ip, "smtp")).allowed for _ in range(2)] == [True, True]
 
 
-async def test_a_policy_may_only_log(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_policy_may_only_log(process) -> None:
     await put(
         process, "watch", scope="ip", event="smtp_connections", limits=[{"count": 1, "window": "hour"}], action="log"
     )
@@ -221,7 +221,7 @@ async def test_a_policy_may_only_log(process) -> None:  # type: ignore[no-untype
     assert [one["action"] for one in logs if one["event"] == "rate_limit_exceeded"] == ["log", "log"]
 
 
-async def test_a_policy_may_ban_at_once(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_policy_may_ban_at_once(process) -> None:
     await put(
         process, "hard", scope="ip", event="smtp_connections", limits=[{"count": 1, "window": "hour"}], action="ban"
     )
@@ -230,7 +230,7 @@ async def test_a_policy_may_ban_at_once(process) -> None:  # type: ignore[no-unt
     assert process.gate.banned(IP) is not None
 
 
-async def test_a_change_of_a_policy_reaches_other_processes(start, eventually) -> None:  # type: ignore[no-untyped-def]
+async def test_a_change_of_a_policy_reaches_other_processes(start, eventually) -> None:
     first, second = await start(), await start()
     assert (await second.gate.connection(IP, "smtp")).allowed
     async with first.database.transaction() as connection:
@@ -252,7 +252,7 @@ def test_a_policy_that_means_nothing_is_refused(scope: str, event: str) -> None:
         policies.check(spec)
 
 
-async def test_api_requests_of_a_token_and_of_an_address(process) -> None:  # type: ignore[no-untyped-def]
+async def test_api_requests_of_a_token_and_of_an_address(process) -> None:
     await set_template(
         process,
         api_requests_per_token={"count": 3, "window": "hour"},
@@ -271,7 +271,7 @@ async def test_api_requests_of_a_token_and_of_an_address(process) -> None:  # ty
     assert (await gate.api_request("127.0.0.1", "ci")).allowed
 
 
-async def test_a_request_that_the_address_may_not_make_is_not_counted_on_its_token(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_request_that_the_address_may_not_make_is_not_counted_on_its_token(process) -> None:
     await process.set("limits", LimitSettings(api_burst=0))
     await process.set("bans", NO_BANS)
     assert (await process.gate.api_request(IP, "ci")).allowed
@@ -281,14 +281,14 @@ async def test_a_request_that_the_address_may_not_make_is_not_counted_on_its_tok
     assert await process.fetchval("SELECT used FROM limit_counter WHERE key = 'token:ci'") == 1
 
 
-async def test_a_page_that_asks_too_fast_is_one_violation_in_a_minute(process) -> None:  # type: ignore[no-untyped-def]
+async def test_a_page_that_asks_too_fast_is_one_violation_in_a_minute(process) -> None:
     await process.set("limits", LimitSettings(api_burst=0))
     for _ in range(40):
         await process.gate.api_request(IP, None)
     assert process.gate.banned(IP) is None
 
 
-async def test_all_pass_while_postgres_is_away(start) -> None:  # type: ignore[no-untyped-def]
+async def test_all_pass_while_postgres_is_away(start) -> None:
     process = await start()
     account = await process.account()
     await process.gate.connection(IP, "smtp")
@@ -300,7 +300,7 @@ async def test_all_pass_while_postgres_is_away(start) -> None:  # type: ignore[n
     assert (await process.gate.login_allowed(IP, "jane@example.org")).allowed
 
 
-async def test_old_counters_go(process) -> None:  # type: ignore[no-untyped-def]
+async def test_old_counters_go(process) -> None:
     for number in range(20):
         await process.gate.connection(f"192.0.2.{number}", "smtp")
     await process.gate.counters.give_back(0)

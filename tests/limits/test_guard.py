@@ -12,7 +12,7 @@ from mailraven_api.settings import GuardSettings, LimitSettings
 JANE = "jane@example.org"
 
 
-async def enqueue(process, account: int, recipients: list[str], *, sender: str = JANE) -> None:  # type: ignore[no-untyped-def]
+async def enqueue(process, account: int, recipients: list[str], *, sender: str = JANE) -> None:
     """As submission does."""
     message = queue.NewMessage(
         account, account, 1, sender, tuple(queue.RemoteRecipient(one, one.partition("@")[2]) for one in recipients)
@@ -23,7 +23,7 @@ async def enqueue(process, account: int, recipients: list[str], *, sender: str =
     await process.gate.guard._look_quietly()
 
 
-async def states(process) -> set[str]:  # type: ignore[no-untyped-def]
+async def states(process) -> set[str]:
     async with process.database.acquire() as connection:
         return {row["state"] for row in await connection.fetch("SELECT DISTINCT state FROM queue_recipient")}
 
@@ -33,16 +33,16 @@ def strangers(number: int, first: int = 0) -> list[str]:
 
 
 @pytest.fixture
-async def account(process) -> int:  # type: ignore[no-untyped-def]
+async def account(process) -> int:
     await process.set("guard", GuardSettings(new_recipients_per_day=20, bounce_minimum=5, bounce_percent=50))
     return int(await process.account())
 
 
-async def held(process) -> object:  # type: ignore[no-untyped-def]
+async def held(process) -> object:
     return await process.fetchval("SELECT sending_held FROM account WHERE localpart = 'jane'")
 
 
-async def test_many_new_recipients_hold_the_account(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_many_new_recipients_hold_the_account(process, account: int) -> None:
     await enqueue(process, account, strangers(20))
     assert await held(process) is None
     with capture_logs() as logs:
@@ -55,13 +55,13 @@ async def test_many_new_recipients_hold_the_account(process, account: int) -> No
     assert await process.fetchval(audited) == 1
 
 
-async def test_what_comes_later_waits_too(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_what_comes_later_waits_too(process, account: int) -> None:
     await enqueue(process, account, strangers(30))
     await enqueue(process, account, ["friend@elsewhere.example"])
     assert await states(process) == {"held"}
 
 
-async def test_known_recipients_are_not_new(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_known_recipients_are_not_new(process, account: int) -> None:
     sql = (
         "INSERT INTO known_recipient SELECT $1, 'somebody' || n || '@elsewhere.example', now() - interval '2 days'"
         " FROM generate_series(0, 99) n"
@@ -71,7 +71,7 @@ async def test_known_recipients_are_not_new(process, account: int) -> None:  # t
     assert await held(process) is None
 
 
-async def test_it_counts_over_processes(start) -> None:  # type: ignore[no-untyped-def]
+async def test_it_counts_over_processes(start) -> None:
     first, second = await start(), await start()
     await first.set("guard", GuardSettings(new_recipients_per_day=20))
     await second.settings.load()
@@ -81,7 +81,7 @@ async def test_it_counts_over_processes(start) -> None:  # type: ignore[no-untyp
     assert await held(first) == "25 new recipients in a day"
 
 
-async def test_released_it_counts_anew(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_released_it_counts_anew(process, account: int) -> None:
     await enqueue(process, account, strangers(30))
     async with process.database.transaction() as connection:
         outcome = await release_sending(connection, account, "admin@example.org")
@@ -94,7 +94,7 @@ async def test_released_it_counts_anew(process, account: int) -> None:  # type: 
     assert await held(process) == "25 new recipients in a day"
 
 
-async def test_nothing_held_nothing_released(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_nothing_held_nothing_released(process, account: int) -> None:
     async with process.database.transaction() as connection:
         assert await release_sending(connection, account, "admin@example.org") is None
 
@@ -116,7 +116,7 @@ async def test_bounces_hold_the_account(
     delivered: int,
     sender: str,
     reply: str,
-    expected: str | None,  # type: ignore[no-untyped-def]
+    expected: str | None,
 ) -> None:
     await enqueue(process, account, strangers(failed), sender=sender)
     await process.execute("UPDATE queue_recipient SET state = 'failed', last_reply = $1", reply)
@@ -128,25 +128,25 @@ async def test_bounces_hold_the_account(
     assert await held(process) == expected
 
 
-async def test_exempt_accounts_are_not_watched(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_exempt_accounts_are_not_watched(process, account: int) -> None:
     await process.set("limits", LimitSettings(exempt_accounts=(JANE,)))
     await enqueue(process, account, strangers(50))
     assert await held(process) is None
 
 
-async def test_it_can_be_switched_off(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_it_can_be_switched_off(process, account: int) -> None:
     await process.set("guard", GuardSettings(enabled=False, new_recipients_per_day=1))
     await enqueue(process, account, strangers(50))
     assert await held(process) is None
 
 
-async def test_an_account_that_is_gone_disturbs_nobody(process, account: int) -> None:  # type: ignore[no-untyped-def]
+async def test_an_account_that_is_gone_disturbs_nobody(process, account: int) -> None:
     process.gate.submitted(account + 1000, strangers(5))
     await enqueue(process, account, strangers(30))
     assert await held(process) == "30 new recipients in a day"
 
 
-async def test_it_looks_by_itself_after_acceptance(process, account: int, eventually) -> None:  # type: ignore[no-untyped-def]
+async def test_it_looks_by_itself_after_acceptance(process, account: int, eventually) -> None:
     process.gate.submitted(account, strangers(30))
     with capture_logs() as logs:
         await eventually(lambda: any(one["event"] == "account_held" for one in logs))

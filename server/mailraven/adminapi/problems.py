@@ -135,15 +135,15 @@ def add_problems(api: FastAPI) -> None:
     """Every error that leaves a route becomes a problem."""
 
     async def refused(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
+        assert isinstance(error, HTTPException)  # noqa: S101 - for the type: handlers are chosen by it
         return ApiProblem(error.status_code, _sentence(Exception(error.detail)), headers=error.headers).response()
 
     async def raised(_: Request, error: Exception) -> Response:
-        assert isinstance(error, ApiProblem)  # noqa: S101
+        assert isinstance(error, ApiProblem)  # noqa: S101 - for the type: handlers are chosen by it
         return error.response()
 
     async def invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101
+        assert isinstance(error, RequestValidationError | ValidationError)  # noqa: S101 - for the type: handlers are chosen by it
         return validation_problem(error).response()
 
     async def of_a_noun(_: Request, error: Exception) -> Response:

@@ -75,7 +75,7 @@ async def reseal(database: Database, sealer: Sealer) -> Resealed:
 async def _reseal(database: Database, sealer: Sealer, column: _Column, done: Resealed) -> None:
     names = ", ".join(column.key)
     places = ", ".join(f"${number}" for number in range(2, 2 + len(column.key)))
-    first = f"SELECT {names}, {column.column} AS sealed FROM {column.table} WHERE {column.column} IS NOT NULL"  # noqa: S608
+    first = f"SELECT {names}, {column.column} AS sealed FROM {column.table} WHERE {column.column} IS NOT NULL"  # noqa: S608 - names written in the program
     rest = f"{first} AND ({names}) > ({places})"
     after: tuple[Any, ...] = ()
     while True:
@@ -102,7 +102,7 @@ async def _reseal_row(connection: Any, sealer: Sealer, column: _Column, row: Any
     where = " AND ".join(f"{name} = ${number}" for number, name in enumerate(column.key, start=3))
     # One that was changed meanwhile is sealed with the first key already.
     await connection.execute(
-        f"UPDATE {column.table} SET {column.column} = $1 WHERE {column.column} = $2 AND {where}",  # noqa: S608
+        f"UPDATE {column.table} SET {column.column} = $1 WHERE {column.column} = $2 AND {where}",  # noqa: S608 - names written in the program
         sealer.seal(purpose, plaintext),
         row["sealed"],
         *(row[name] for name in column.key),

@@ -73,7 +73,7 @@ async def put_certificate(
     Raises NoMasterKey, VersionMismatch (when `expected` is not the version).
     """
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS}, key_sealed FROM certificate WHERE name = $1 FOR UPDATE",  # noqa: S608
+        f"SELECT {_COLUMNS}, key_sealed FROM certificate WHERE name = $1 FOR UPDATE",  # noqa: S608 - names written in the program
         name,
     )
     before = None if row is None else _stored(row)
@@ -113,7 +113,7 @@ async def delete_certificate(connection: Any, name: str, *, expected: int | None
 async def get_certificate(connection: Any, name: str, *, lock: bool = False) -> StoredCertificate:
     """Raises NoSuchCertificate."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM certificate WHERE name = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM certificate WHERE name = $1{' FOR UPDATE' if lock else ''}",  # noqa: S608 - names written in the program
         name,
     )
     if row is None:
@@ -124,7 +124,7 @@ async def get_certificate(connection: Any, name: str, *, lock: bool = False) -> 
 async def list_certificates(connection: Any, *, after: str = "", limit: int = 100) -> list[StoredCertificate]:
     """By name, from the one that follows `after`."""
     rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM certificate WHERE name > $1 ORDER BY name LIMIT $2",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM certificate WHERE name > $1 ORDER BY name LIMIT $2",  # noqa: S608 - names written in the program
         after,
         limit,
     )

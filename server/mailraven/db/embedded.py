@@ -194,7 +194,7 @@ class EmbeddedPostgres:
     def _wait_ready(self, deadline: float) -> None:
         pid_file = self.directory / "postmaster.pid"
         process = self._process
-        assert process is not None  # noqa: S101
+        assert process is not None  # noqa: S101 - for the type: handlers are chosen by it
         while process.poll() is None:
             with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
                 lines = pid_file.read_text().split("\n")

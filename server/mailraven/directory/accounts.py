@@ -176,7 +176,7 @@ async def _check_room(connection: Connection, domain: StoredDomain) -> None:
 async def _update(connection: Connection, address: str, assignment: str, value: object) -> None:
     parsed = parse_address(address).canonical
     status = await connection.execute(
-        f"UPDATE account c SET {assignment}, version = c.version + 1, updated_at = now() FROM domain d"  # noqa: S608
+        f"UPDATE account c SET {assignment}, version = c.version + 1, updated_at = now() FROM domain d"  # noqa: S608 - names written in the program
         " WHERE d.id = c.domain_id AND d.name = $1 AND c.localpart = $2",
         parsed.domain,
         parsed.localpart,

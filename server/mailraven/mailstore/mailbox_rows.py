@@ -30,7 +30,7 @@ _COLUMNS = "account_id, id, name, uidvalidity, uidnext, modseq, keywords"
 async def lock(connection: Any, account: int, mailbox: int) -> LockedMailbox:
     """Lock one mailbox by id."""
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = $1 AND id = $2 FOR UPDATE",  # noqa: S608
+        f"SELECT {_COLUMNS} FROM mailbox WHERE account_id = $1 AND id = $2 FOR UPDATE",  # noqa: S608 - names written in the program
         account,
         mailbox,
     )

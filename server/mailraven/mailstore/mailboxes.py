@@ -70,7 +70,7 @@ async def list_mailboxes(database: Database, account: int) -> list[MailboxInfo]:
     """All mailboxes of an account, by name."""
     async with database.acquire() as connection:
         rows = await connection.fetch(
-            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 ORDER BY name",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 ORDER BY name",  # noqa: S608 - names written in the program
             account,
         )
     return [_info(row) for row in rows]
@@ -85,7 +85,7 @@ async def find(database: Database, account: int, name: str) -> MailboxInfo:
     name = normalise_existing(name)
     async with database.acquire() as connection:
         row = await connection.fetchrow(
-            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND name = $2",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND name = $2",  # noqa: S608 - names written in the program
             account,
             name,
         )
@@ -98,7 +98,7 @@ async def find_by_id(database: Database, account: int, mailbox: int) -> MailboxI
     """One mailbox by id. NoSuchMailbox."""
     async with database.acquire() as connection:
         row = await connection.fetchrow(
-            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND id = $2",  # noqa: S608
+            f"SELECT {_COLUMNS} FROM mailbox m WHERE account_id = $1 AND id = $2",  # noqa: S608 - names written in the program
             account,
             mailbox,
         )
@@ -196,7 +196,7 @@ async def delete(database: Database, account: int, name: str, only: int | None =
         )
         for table in ("message", "message_flags"):
             await connection.execute(
-                f"DELETE FROM {table} WHERE account_id = $1 AND mailbox_id = $2",  # noqa: S608
+                f"DELETE FROM {table} WHERE account_id = $1 AND mailbox_id = $2",  # noqa: S608 - names written in the program
                 account,
                 mailbox,
             )

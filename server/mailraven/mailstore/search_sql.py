@@ -104,7 +104,7 @@ class Condition:
         line = f"starts_with(line, {name})"
         if text:
             line += f" AND strpos(substr(line, length({name}) + 1), {self._parameter(text, 'text')}) > 0"
-        return f"EXISTS (SELECT 1 FROM string_to_table(t.header, E'\\n') AS line WHERE {line})"  # noqa: S608
+        return f"EXISTS (SELECT 1 FROM string_to_table(t.header, E'\\n') AS line WHERE {line})"  # noqa: S608 - names written in the program
 
     def _on_text(self, key: p.Text) -> str:
         self.needs_text = True

@@ -33,7 +33,7 @@ INVARIANTS = (
         f"""SELECT format('mailbox %s/%s', b.account_id, b.id) AS what, b.account_id, b.id AS mailbox_id
               FROM mailbox b LEFT JOIN ({_COUNTED} GROUP BY 1, 2) r ON r.account_id = b.account_id AND r.mailbox_id = b.id
              WHERE (b.messages, b.unseen, b.deleted, b.bytes) IS DISTINCT FROM
-                   (coalesce(r.messages, 0), coalesce(r.unseen, 0), coalesce(r.deleted, 0), coalesce(r.bytes, 0)::bigint)""",  # noqa: S608, E501
+                   (coalesce(r.messages, 0), coalesce(r.unseen, 0), coalesce(r.deleted, 0), coalesce(r.bytes, 0)::bigint)""",  # noqa: S608, E501 - names written in the program
         ("account_id", "mailbox_id"),
         # Counted again under the mailbox's lock, which every change of mail takes first.
         f"""WITH locked AS MATERIALIZED (
@@ -43,14 +43,14 @@ INVARIANTS = (
                    deleted = coalesce(r.deleted, 0), bytes = coalesce(r.bytes, 0)
               FROM locked l LEFT JOIN LATERAL ({_COUNTED} WHERE m.account_id = l.account_id AND m.mailbox_id = l.id
                    GROUP BY 1, 2) r ON true
-             WHERE b.account_id = l.account_id AND b.id = l.id""",  # noqa: S608
+             WHERE b.account_id = l.account_id AND b.id = l.id""",  # noqa: S608 - names written in the program
     ),
     Invariant(
         "uids",
         "a UID or MODSEQ is beyond what its mailbox has given out",
         f"""SELECT format('mailbox %s/%s', b.account_id, b.id) AS what, b.account_id, b.id AS mailbox_id
               FROM mailbox b JOIN ({_COUNTED} GROUP BY 1, 2) r ON r.account_id = b.account_id AND r.mailbox_id = b.id
-             WHERE b.uidnext <= r.last_uid OR b.modseq < r.last_modseq""",  # noqa: S608
+             WHERE b.uidnext <= r.last_uid OR b.modseq < r.last_modseq""",  # noqa: S608 - names written in the program
         ("account_id", "mailbox_id"),
         """UPDATE mailbox b SET uidnext = greatest(b.uidnext, coalesce((SELECT max(uid) + 1 FROM message m
                   WHERE m.account_id = b.account_id AND m.mailbox_id = b.id), 1)),

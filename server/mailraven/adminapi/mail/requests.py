@@ -17,7 +17,7 @@ _FIND = f"""
 SELECT fingerprint, answer FROM send_request
 WHERE account_id = $1 AND key = $2 AND created_at > now() - interval '{KEEP_HOURS} hours'
 """  # noqa: S608 - a constant
-_FORGET = f"DELETE FROM send_request WHERE account_id = $1 AND created_at <= now() - interval '{KEEP_HOURS} hours'"  # noqa: S608
+_FORGET = f"DELETE FROM send_request WHERE account_id = $1 AND created_at <= now() - interval '{KEEP_HOURS} hours'"  # noqa: S608 - names written in the program
 _KEEP = "INSERT INTO send_request (account_id, key, fingerprint, answer) VALUES ($1, $2, $3, $4)"
 
 

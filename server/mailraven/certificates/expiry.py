@@ -40,8 +40,10 @@ class ExpiryWatch:
             if reached is None:
                 continue
             key = (lifetime.label, lifetime.fingerprint)
-            said[key] = reached
-            if self._said.get(key) != reached:
+            before = self._said.get(key)
+            # Never back: of two looks at a time, the one with the older clock may come last.
+            said[key] = reached if before is None else min(reached, before)
+            if said[key] != before:
                 _log.warning(
                     "certificate_expiring" if left > 0 else "certificate_expired",
                     certificate=lifetime.label,

@@ -32,8 +32,11 @@ class Vacation(Model):
     """The answer while somebody is away. It is stored and shown only: this version sends no automatic answers."""
 
     enabled: bool = False
+    """Whether it is on."""
     subject: Annotated[str, Field(max_length=200)] = ""
+    """Of the answer."""
     text: Annotated[str, Field(max_length=10_000)] = ""
+    """Of the answer."""
     starts_at: datetime | None = None
     """Not set: at once."""
     ends_at: datetime | None = None
@@ -122,6 +125,8 @@ class Account(Model):
     disabled: tuple[Protocol, ...]
     quota_bytes: int | None
     used_bytes: int
+    messages: int
+    """That it holds."""
     limits: AccountLimits
     labels: Labels
     forwarding: Forwarding | None

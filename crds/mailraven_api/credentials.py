@@ -125,6 +125,12 @@ class AppPassword(Model):
     """To the hour."""
 
 
+class AccountAppPassword(AppPassword):
+    """With the account that it is for."""
+
+    address: Text
+
+
 class AppPasswordSecret(AppPassword):
     """With the password itself, which is shown this once."""
 

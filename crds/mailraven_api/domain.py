@@ -28,37 +28,46 @@ class DkimSettings(Model):
 
 
 class SpfSettings(Model):
-    """RFC 7208, for mail that comes in."""
+    """SPF (RFC 7208) of mail that comes in. Stored and shown only: this version does not act on it."""
 
     enabled: bool = True
+    """Whether it is looked at."""
     enforcement: Literal["none", "soft", "strict"] = "soft"
+    """What a failure means."""
 
 
 class DmarcSettings(Model):
-    """RFC 7489, for mail that comes in."""
+    """DMARC (RFC 7489) of mail that comes in. Stored and shown only: this version does not act on it."""
 
     enforcement: Literal["none", "relaxed", "strict"] = "relaxed"
+    """What a failure means."""
     reporting: bool = False
+    """Whether reports are sent."""
 
 
 class SpamSettings(Model):
-    """Scores of the spam rules."""
+    """Scores of the spam rules. Stored and shown only: this version does not act on it."""
 
     enabled: bool = True
+    """Whether mail is scored."""
     reject_score: float = Field(default=15.0, ge=0, le=1000, allow_inf_nan=False)
+    """Mail of this score is refused."""
     quarantine_score: float = Field(default=6.0, ge=0, le=1000, allow_inf_nan=False)
+    """Mail of this score goes to Junk."""
 
 
 class GreylistSettings(Model):
-    """Deferring the first try of an unknown sender."""
+    """Deferring the first try of an unknown sender. Stored and shown only: this version does not act on it."""
 
     enabled: bool = False
+    """Whether it is done."""
 
 
 class AntivirusSettings(Model):
-    """Scanning by ClamAV."""
+    """Scanning by ClamAV. Stored and shown only: this version does not act on it."""
 
     enabled: bool = False
+    """Whether it is done."""
 
 
 class AuthSettings(Model):
@@ -102,6 +111,8 @@ class DomainSpec(Model):
 
     status: Literal["active", "suspended"] = "active"
     """A suspended domain receives nothing, and nobody of it logs in."""
+    hostname: Name | None = None
+    """The host that takes its mail, as its DNS records say it. Not set: the server's own name."""
     max_users: int | None = Field(default=None, gt=0, le=10_000_000)
     """How many accounts it may have. Not set: any number."""
     default_quota_bytes: int | None = Field(default=None, gt=0, lt=2**63)
@@ -155,6 +166,7 @@ class Domain(Model):
     spec: _Sparse
     """What was set for this domain; the fields beside it are what holds, template included."""
     status: Literal["active", "suspended"]
+    hostname: Name | None
     max_users: int | None
     default_quota_bytes: int | None
     catch_all: Text | None

@@ -51,7 +51,8 @@ class Limit(Model):
             value = _from_json(value)
         if isinstance(value, dict) and "window" in value and "window_minutes" not in value:
             value = dict(value)
-            value["window_minutes"] = _minutes(value.pop("window"))
+            window = value.pop("window")
+            value["window_minutes"] = minutes_of(window) if isinstance(window, str) else window
         return value
 
     @property
@@ -69,9 +70,8 @@ def _from_json(text: str) -> object:
         raise ValueError('expected a limit such as {"count":50,"window_minutes":60}') from None
 
 
-def _minutes(window: object) -> object:
-    if not isinstance(window, str):
-        return window
+def minutes_of(window: str) -> int:
+    """Minutes of "hour", "15m" and the like. Raises ValueError."""
     if window in _WORDS:
         return _WORDS[window]
     match = _WINDOW.fullmatch(window.strip())
@@ -80,7 +80,7 @@ def _minutes(window: object) -> object:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def _several(value: object) -> object:
+def several(value: object) -> object:
     """One limit stands for a list of one; JSON in a string may hold either."""
     if isinstance(value, str):
         value = _from_json(value)
@@ -94,7 +94,7 @@ def _distinct_windows(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
     return limits
 
 
-Limits = Annotated[tuple[Limit, ...], BeforeValidator(_several), Field(max_length=4)]
+Limits = Annotated[tuple[Limit, ...], BeforeValidator(several), Field(max_length=4)]
 """Several limits hold at once. An empty list: no limit."""
 
 

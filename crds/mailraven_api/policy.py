@@ -18,8 +18,8 @@ def _network(text: str) -> str:
         raise ValueError('expected an address or a network such as "192.0.2.0/24" or "2001:db8::/32"') from None
 
 
-_Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
-Networks = Annotated[tuple[_Network, ...], Field(max_length=1000)]
+Network = Annotated[str, Field(max_length=64), AfterValidator(_network)]
+Networks = Annotated[tuple[Network, ...], Field(max_length=1000)]
 """Networks in CIDR notation; an address alone is a network of one."""
 
 
@@ -42,7 +42,9 @@ class Exemptions(Model):
     """Whom the policy does not touch."""
 
     networks: Networks = ()
+    """Clients of these networks."""
     accounts: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
+    """These accounts."""
     senders: Annotated[tuple[Text, ...], Field(max_length=1000)] = ()
     """Envelope senders, or whole domains of them."""
 

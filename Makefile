@@ -14,8 +14,12 @@ ARGS ?=
 JOBS ?= 3
 # Written by the program: `mailraven docs NAME`.
 PAGES := configuration.md openapi.json cli.md
+IMAGE_ARGS ?=
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' server/pyproject.toml)
+REVISION = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+CREATED = $(shell git show --no-patch --format=%cI HEAD 2>/dev/null || echo unknown)
 
-.PHONY: help run test test-clients check format docs e2e bench clean
+.PHONY: help run test test-clients check format crds chart manifests docs images image-size e2e e2e-compose bench clean
 
 help: ## show this
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,19 +37,41 @@ check: $(READY) ## lint, format, types, layers, generated files
 	$(BIN)/lint-imports
 	@for page in $(PAGES); do $(BIN)/mailraven docs $${page%.*} | diff -u docs/$$page - \
 		|| { echo "docs/$$page is old: make docs"; exit 1; }; done
+	@$(BIN)/python scripts/crds.py --check
+	@scripts/manifests.sh --check
 
 format: $(READY) ## format the code, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+crds: $(READY) ## write the CRDs, the chart's copy of them and docs/crds.md
+	@$(BIN)/python scripts/crds.py
+
+chart: $(READY) ## lint the chart, render it, and ask kubeconform and a Kubernetes API server where they are there
+	@for values in tests/chart/values/*.yaml; do helm lint --quiet --strict charts/mailraven --values $$values || exit 1; done
+	$(BIN)/pytest tests/chart $(ARGS)
+
+manifests: ## write manifests/install.yaml and the renders that tests/chart compares with
+	@scripts/manifests.sh
+
 docs: $(READY) ## write the generated documentation
 	for page in $(PAGES); do $(BIN)/mailraven docs $${page%.*} > docs/$$page || exit 1; done
 
-e2e: $(READY) test-clients ## only the tests with real mail clients
-	$(BIN)/pytest tests/e2e $(ARGS)
+e2e: $(READY) ## MailRaven in a kind cluster, and what is tested there (ARGS="-k backup")
+	@scripts/e2e-kind.sh $(ARGS)
+
+e2e-compose: images $(READY) test-clients ## the tests with docker compose, on the images of here
+	$(BIN)/pytest -m compose tests/e2e/compose $(ARGS)
 
 bench: $(READY) ## measure, beside Postfix+Dovecot where they are installed
 	$(BIN)/python tests/bench $(ARGS)
+
+images: ## build mailraven-server:dev and mailraven-operator:dev (IMAGE_ARGS="--no-cache")
+	@for image in server operator; do docker build $(IMAGE_ARGS) --file Dockerfile.$$image --tag mailraven-$$image:dev \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --build-arg CREATED=$(CREATED) . || exit 1; done
+
+image-size: ## the ten largest things in each image
+	@$(PYTHON) scripts/image_size.py mailraven-server:dev mailraven-operator:dev
 
 clean: ## remove what make made (not ./data)
 	rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist bench-results

@@ -426,6 +426,27 @@ async def test_app_passwords(site: Site) -> None:
     assert await site.imap(secret) is None
 
 
+async def test_app_passwords_of_all_accounts_are_listed_to_their_admins(site: Site) -> None:
+    async def listed(client: httpx.AsyncClient, **query: Any) -> dict[str, Any]:
+        answer = await client.get("/api/v1/app-passwords", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    for address, name in ((ANNA, "phone"), (ROOT, "tv"), (ANNA, "tablet")):
+        where = f"/api/v1/accounts/{address}/app-passwords"
+        assert (await site.root.post(where, json={"name": name})).status_code == 201
+    first = await listed(site.root, limit=2)
+    rest = await listed(site.root, limit=2, cursor=first["next"])
+    found = [(one["address"], one["name"]) for one in first["items"] + rest["items"]]
+    assert found == [(ANNA, "phone"), (ROOT, "tv"), (ANNA, "tablet")]
+    assert rest["next"] is None
+    assert "password" not in first["items"][0]
+    boss = await site.browser(BOSS)
+    assert [one["name"] for one in (await listed(boss))["items"]] == ["phone", "tablet"]
+    anna = await site.browser(ANNA)
+    assert (await anna.get("/api/v1/app-passwords")).status_code == 403
+
+
 async def test_an_app_password_expires_with_its_sessions(site: Site) -> None:
     expires = datetime.now(UTC) + timedelta(seconds=1.5)
     _, secret = await site.app_password(site.root, expires_at=expires.isoformat())

@@ -148,6 +148,24 @@ async def test_records_and_the_check(admin: httpx.AsyncClient, zones: DnsServer)
     assert after["findings"][-1]["purpose"] == "reverse"
 
 
+async def test_a_host_of_its_own(admin: httpx.AsyncClient, api: AdminApi, zones: DnsServer) -> None:
+    async with await api.admin("second") as root:
+        shown = ok(await root.patch(WHERE, json={"hostname": "Mail.Example.ORG."}))
+    assert shown["hostname"] == shown["spec"]["hostname"] == "mail.example.org"
+    document = ok(await admin.get(f"{WHERE}/dns"))
+    assert document["hostname"] == "mail.example.org"
+    assert document["records"][0]["value"] == "10 mail.example.org"
+    assert document["hints"][0].startswith("mail.example.org needs an A record")
+    assert document["hints"][1].endswith("should be mail.example.test.")
+    zones.add_zone("example.org", (await admin.get(f"{WHERE}/dns", params={"format": "zone"})).text)
+    checked = ok(await admin.get(f"{WHERE}/dns/check"))
+    assert [one["name"] for one in checked["findings"] if one["state"] == "missing"] == ["mail.example.org"]
+    async with await api.admin("third") as root:
+        refused = await root.patch(WHERE, json={"hostname": "192.0.2.1"})
+    assert refused.status_code == 422
+    assert "IP address" in refused.text
+
+
 async def test_another_name_of_the_domain(admin: httpx.AsyncClient, api: AdminApi) -> None:
     async with await api.admin("second") as root:
         ok(await root.patch(WHERE, json={"aliases": ["example.com"]}))

@@ -197,6 +197,26 @@ async def test_aliases_are_made_replaced_listed_and_removed(root: httpx.AsyncCli
     problem(await root.put(where + "/x", json={"targets": ["<script>"]}), 422)
 
 
+async def test_all_aliases_are_listed_to_those_who_administer_their_domains(
+    root: httpx.AsyncClient, api: AdminApi
+) -> None:
+    await api.account("carl@a.example", role=Role.DOMAIN_ADMIN)
+    for name in ("b.example", "c.example"):
+        ok(await root.put(f"/api/v1/domains/{name}", json={}), 201)
+    for place in ("b.example/aliases/z", "a.example/aliases/y", "a.example/aliases/x", "c.example/aliases/a"):
+        ok(await root.put(f"/api/v1/domains/{place}", json={"targets": ["carl@a.example", "x@y.example"]}), 201)
+    pages, cursor = [], {}
+    while cursor is not None:
+        page = ok(await root.get("/api/v1/aliases", params={"limit": 2, **cursor}))
+        pages.append([alias["address"] for alias in page["items"]])
+        cursor = {"cursor": page["next"]} if page["next"] else None
+    assert pages == [["x@a.example", "y@a.example"], ["z@b.example", "a@c.example"]]
+    assert page["items"][0]["targets"] == ["carl@a.example", "x@y.example"]
+    async with api.connect(await api.token("carl", Role.DOMAIN_ADMIN, account="carl@a.example")) as carl:
+        seen = ok(await carl.get("/api/v1/aliases"))["items"]
+    assert [alias["address"] for alias in seen] == ["x@a.example", "y@a.example"]
+
+
 async def test_rules_about_senders_hold_at_once(root: httpx.AsyncClient, api: AdminApi) -> None:
     await api.account("anna@example.org")
     directory = api.services.directory

@@ -282,6 +282,16 @@ async def test_requests_of_a_token_are_counted_wherever_they_come_from(admin_api
     assert statuses == [200, 200, 200, 429, 429]
 
 
+async def test_the_token_of_the_mounted_file_is_not_counted(dsn: str, tmp_path: Path) -> None:
+    """The operator's: thousands of resources are looked at at once."""
+    config = {"http": {"admin_token_file": str(tmp_path / "admin-token")}}
+    async with running_admin_api(dsn, tmp_path, config=config) as api:
+        operator = api.connect(await api.token("bootstrap"), peer=STRANGER)
+        other = api.connect(await api.token("other"), peer=STRANGER)
+        assert {(await operator.get("/api/v1/version")).status_code for _ in range(100)} == {200}
+        assert 429 in [(await other.get("/api/v1/version")).status_code for _ in range(100)]
+
+
 async def test_admins_come_from_the_allowed_networks_only(admin_api: AdminApi) -> None:
     await admin_api.account("ann@example.org")
     await admin_api.account("carl@example.org", role=Role.DOMAIN_ADMIN)

@@ -42,6 +42,8 @@ def monitor(clock: Clock) -> HealthMonitor:
 
 async def test_phases(monitor: HealthMonitor) -> None:
     assert monitor.readiness() == (False, "starting")
+    monitor.waiting("database db:5432 does not answer: Connection refused")
+    assert monitor.readiness() == (False, "starting: database db:5432 does not answer: Connection refused")
     monitor.serving()
     assert monitor.readiness() == (True, "serving")
     monitor.draining()

@@ -77,3 +77,21 @@ def test_a_path_that_is_no_directory_is_named(tmp_path: Path) -> None:
         DataDirectory(tmp_path / "file").create()
     with pytest.raises(StartError, match="none"):
         DataDirectory(tmp_path / "none").try_lock()
+
+
+def test_settings_are_found_when_they_are_there(tmp_path: Path) -> None:
+    data = DataDirectory(tmp_path)
+    assert data.settings_files() == []
+    data.settings.write_text("hostname: mail.example.org\n")
+    assert data.settings_files() == [tmp_path / "mailraven.yaml"]
+
+
+def test_a_directory_that_nobody_lets_us_see_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(self: Path, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    data = DataDirectory(tmp_path)
+    for look in (data.settings_files, data.exists):
+        with pytest.raises(StartError, match=f"{tmp_path}/.*: Permission denied"):
+            look()

@@ -72,6 +72,14 @@ async def test_a_domain_alone_gets_the_demo_users(config: Config, data: DataDire
     assert [user.address for user in prepared.users] == ["alice@example.org", "bob@example.org"]
 
 
+async def test_demo_users_are_made_only_when_they_are_wanted(config: Config, data: DataDirectory) -> None:
+    prepared = await prepare(config, data, None, [], demo=False)
+    assert prepared.users == ()
+    assert data.admin_token.read_text().strip() == prepared.admin_token
+    again = await prepare(config, data, "example.org", ["ann@example.org"], demo=False)
+    assert [user.address for user in again.users] == ["ann@example.org"]
+
+
 async def test_a_lost_token_is_replaced_and_the_old_one_is_void(
     config: Config, data: DataDirectory, database: Database
 ) -> None:

@@ -17,7 +17,8 @@ from mailraven.backup.repository import Repository
 from mailraven.backup.restore import restore_all
 from mailraven.backup.retention import Retention
 from mailraven.backup.verify import verify_snapshot
-from mailraven.config import BackupConfig, S3Config
+from mailraven.blobs import BlobUnavailable
+from mailraven.config import BackupConfig, BackupS3Config, ConfigError, S3Config
 from mailraven.testing.s3_server import S3Server
 
 from .conftest import Instance
@@ -31,8 +32,8 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     server.stop()
 
 
-def service(server: S3Server) -> S3Config:
-    return S3Config(
+def service(server: S3Server) -> BackupS3Config:
+    return BackupS3Config(
         endpoint=server.endpoint, secure=False, access_key=server.access_key, secret_key=SecretStr(server.secret_key)
     )
 
@@ -61,6 +62,43 @@ async def test_another_prefix_is_another_place(s3: S3Server) -> None:
         async with Repository.open(store, "read"):
             pass
     await store.close()
+
+
+async def test_what_the_backups_own_settings_leave_out_is_that_of_the_blobs(s3: S3Server) -> None:
+    there = service(s3)
+    wrong = there.model_copy(update={"secret_key": SecretStr("another"), "endpoint": "127.0.0.1:9"})
+    for own, blobs, answers in (
+        (BackupS3Config(endpoint=s3.endpoint), there.model_copy(update={"endpoint": "127.0.0.1:9"}), True),
+        (BackupS3Config(endpoint=s3.endpoint, secret_key=there.secret_key), wrong, True),
+        (BackupS3Config(endpoint=s3.endpoint), wrong, False),
+        (BackupS3Config(access_key=s3.access_key, secret_key=SecretStr("another")), there, False),
+        # Keys of its own are used where the blobs have those of the platform.
+        (
+            BackupS3Config(access_key=s3.access_key, secret_key=there.secret_key),
+            there.model_copy(update={"credentials": "workload", "access_key": "", "secret_key": None}),
+            True,
+        ),
+    ):
+        store = await open_place(f"s3://{s3.bucket}/own", BackupConfig(s3=own), blobs, write=True)
+        if answers:
+            await store.put("there", b"octets")
+        else:
+            with pytest.raises(BlobUnavailable):
+                await store.put("there", b"octets")
+        await store.close()
+
+
+async def test_a_bucket_is_made_where_that_is_asked_for(s3: S3Server) -> None:
+    own = service(s3).model_copy(update={"create_bucket": True})
+    store = await open_place("s3://new-bucket", BackupConfig(), own, write=True)
+    async with Repository.open(store, "write"):
+        pass
+    await store.close()
+
+
+async def test_a_service_that_is_nowhere_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"backup\.s3\.secret_key: needed when the target is s3://"):
+        await open_place("s3://bucket", BackupConfig(), S3Config(endpoint="127.0.0.1:9", access_key="x"), write=True)
 
 
 @pytest.mark.parametrize("target", ["s3://UPPER/x", "s3://", "s3://a/../b", "s3://bucket/.hidden", "http://x/y"])

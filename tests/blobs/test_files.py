@@ -1,6 +1,7 @@
 """The file store alone: what a crash, a full disk and a lost directory leave."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import random
@@ -13,8 +14,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from mailraven.blobs import BlobUnavailable, FileBlobStore
+from mailraven.blobs import BlobUnavailable, BlobUnusable, FileBlobStore
 
 # Puts blobs named by their content from several threads and says each name after its put has returned.
 _WRITER = """
@@ -145,7 +147,7 @@ async def test_a_directory_that_is_gone_is_not_made_again_by_a_put(tmp_path: Pat
 async def test_a_place_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     store = FileBlobStore(tmp_path / "file" / "blobs")
-    with pytest.raises(BlobUnavailable, match="Not a directory"):
+    with pytest.raises(BlobUnusable, match=f"{tmp_path}/file/blobs: Not a directory: expected a directory that user"):
         await store.open()
     await store.close()
 
@@ -169,3 +171,50 @@ async def test_blobs_are_readable_by_their_owner_only(store: FileBlobStore, tmp_
     for path in (tmp_path / "blobs").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0
     assert (tmp_path / "blobs").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize("used", [False, True], ids=["new", "used before"])
+async def test_a_read_only_place_ends_the_start_and_is_named(tmp_path: Path, used: bool) -> None:
+    if used:
+        before = FileBlobStore(tmp_path / "blobs")
+        await before.open()
+        await before.close()
+    mounted = subprocess.run(["mount", "--bind", tmp_path, tmp_path], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    store = FileBlobStore(tmp_path / "blobs")
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", tmp_path], check=True)
+        with pytest.raises(BlobUnusable, match=rf"{tmp_path}/blobs.*: Read-only file system: expected a directory"):
+            await store.open()
+    finally:
+        await store.close()
+        subprocess.run(["umount", "-l", tmp_path], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+async def test_a_full_disk_is_said_and_does_not_keep_from_reading(tmp_path: Path) -> None:
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    store = FileBlobStore(tmp_path / "blobs")
+    try:
+        await store.open()
+        await store.put("aa/bb/one", b"1")
+        with contextlib.suppress(OSError), (tmp_path / "filler").open("wb", buffering=0) as filler:
+            while filler.write(bytes(4096)):
+                pass
+        again = FileBlobStore(tmp_path / "blobs")
+        with structlog.testing.capture_logs() as logs:
+            await again.open()
+        [line] = [entry for entry in logs if entry["event"] == "no space for blobs"]
+        assert line["path"].startswith(f"{tmp_path}/blobs/")
+        assert (line["log_level"], line["reason"]) == ("error", "No space left on device")
+        assert await again.get("aa/bb/one") == b"1"
+        with pytest.raises(BlobUnavailable, match=rf"{tmp_path}/blobs.*: No space left on device"):
+            await again.check()
+        await again.close()
+    finally:
+        await store.close()
+        subprocess.run(["umount", "-l", tmp_path], check=True)

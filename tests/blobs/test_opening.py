@@ -43,3 +43,4 @@ async def test_what_is_missing_for_s3_is_named() -> None:
         "blobs.s3.access_key",
         "blobs.s3.secret_key",
     ]
+    assert caught.value.problems[2].endswith("(variable MAILRAVEN_BLOBS__S3__SECRET_KEY)")

@@ -46,6 +46,22 @@ async def test_a_bucket_that_does_not_exist_is_said_clearly(s3_server: S3Server,
     await store.close()
 
 
+async def test_a_missing_bucket_is_made_when_that_is_wanted(s3_server: S3Server, s3_store: Make) -> None:
+    for number, first in enumerate(
+        (
+            lambda store: store.check(),
+            lambda store: store.put("aa/bb/one", b"1"),
+            lambda store: asyncio.gather(*(store.put(f"aa/bb/{name}", b"1") for name in range(6))),
+        )
+    ):
+        store = s3_store(s3_server, bucket=f"made-{number}", create_bucket=True)
+        await first(store)
+        await store.put("aa/bb/two", b"2")
+        assert await store.get("aa/bb/two") == b"2"
+        await store.check()
+        await store.close()
+
+
 async def test_a_wrong_key_is_unavailable_and_not_missing(s3_server: S3Server, s3_store: Make) -> None:
     store = s3_store(s3_server, secret_key="wrong")
     with pytest.raises(BlobUnavailable, match="AccessDenied"):

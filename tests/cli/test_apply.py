@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mailraven.testing.authority import Authority
 from mailraven.testing.command_line import run
 from mailraven.testing.commands import CommandLine
 
@@ -13,7 +14,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 HEAD = "apiVersion: mailraven.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n"
 
 
-def domain(name: str, spec: str = "  max_users: 5\n") -> str:
+def domain(name: str, spec: str = "  maxUsers: 5\n") -> str:
     return HEAD.format(kind="MailDomain", name=name) + spec
 
 
@@ -46,7 +47,7 @@ def test_apply_creates_configures_and_then_leaves_alone(mailraven: CommandLine, 
         "maildomain/apply.example unchanged", "mailuser/ann@apply.example unchanged", "2 unchanged"
     ]  # fmt: skip
     version = mailraven.json("domain", "show", "apply.example")["version"]
-    file = manifest(tmp_path, domain("apply.example", "  max_users: 6\n"), user("ann@apply.example"))
+    file = manifest(tmp_path, domain("apply.example", "  maxUsers: 6\n"), user("ann@apply.example"))
     lines = mailraven("apply", "-f", file).splitlines()
     assert "-max_users: 5" in lines
     assert "+max_users: 6" in lines
@@ -79,7 +80,7 @@ def test_the_quota_and_the_password_stay_unless_they_are_said(
     mailraven("user", "add", "bob@stay.example", "--password-file", password_file, "--quota", "1GiB")
     file = manifest(tmp_path, user("bob@stay.example"))
     assert actions(mailraven, "-f", file) == {"bob@stay.example": "unchanged"}
-    file = manifest(tmp_path, user("bob@stay.example", "  quota_bytes: null\n"))
+    file = manifest(tmp_path, user("bob@stay.example", "  quota: none\n"))
     assert actions(mailraven, "-f", file) == {"bob@stay.example": "configured"}
     shown = mailraven.json("user", "show", "bob@stay.example")
     assert (shown["quota_bytes"], shown["has_password"]) == (None, True)
@@ -97,8 +98,62 @@ def test_labels_of_the_metadata_are_those_of_the_resource(mailraven: CommandLine
     assert set(actions(mailraven, "-f", file).values()) == {"unchanged"}
 
 
+def test_aliases_and_the_role_of_a_user(mailraven: CommandLine, tmp_path: Path) -> None:
+    spec = "  aliases: [sales@role.example, info@role.example]\n  role: domain-admin\n"
+    file = manifest(tmp_path, domain("role.example"), user("ann@role.example", spec))
+    assert actions(mailraven, "-f", file) == {
+        "role.example": "created", "ann@role.example": "created", "sales@role.example": "created",
+        "info@role.example": "created"
+    }  # fmt: skip
+    assert mailraven.json("user", "show", "ann@role.example")["role"] == "domain-admin"
+    assert set(actions(mailraven, "-f", file).values()) == {"unchanged"}
+    mailraven("domain", "add", "more.example")
+    mailraven("admin", "grant", "ann@role.example", "--domain", "more.example")
+    assert set(actions(mailraven, "-f", file).values()) == {"unchanged"}
+    mailraven("alias", "add", "info@role.example", "x@far.example")
+    plain = manifest(tmp_path, user("ann@role.example", spec.replace("domain-admin", "user")))
+    assert mailraven("apply", "-f", plain, "--no-diff").splitlines() == [
+        "mailuser/ann@role.example unchanged", "alias/sales@role.example unchanged",
+        "alias/info@role.example configured", "admin/ann@role.example deleted", "1 configured, 2 unchanged, 1 deleted"
+    ]  # fmt: skip
+    assert mailraven.json("user", "show", "ann@role.example")["role"] == "user"
+    mailraven("delete", "-f", plain, "--yes")
+    assert mailraven.json("alias", "list", "role.example") == []
+
+
+def test_a_certificate_of_a_secret(mailraven: CommandLine, tmp_path: Path) -> None:
+    issued = Authority().issue("cert.example")
+    secret = {"tls.crt": issued.chain, "tls.key": issued.private_key}
+    documents = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "cert"}, "stringData": secret},
+        {
+            "apiVersion": "mailraven.io/v1alpha1",
+            "kind": "MailDomain",
+            "metadata": {"name": "cert.example"},
+            "spec": {"tls": {"secretRef": {"name": "cert"}}},
+        },
+    ]
+    file = manifest(tmp_path, *(json.dumps(document) + "\n" for document in documents))
+    said = mailraven("apply", "-f", file)
+    assert "certificate/cert created" in said
+    assert "PRIVATE KEY" not in said
+    assert mailraven.json("ssl", "show", "cert")["names"] == ["cert.example"]
+    assert set(actions(mailraven, "-f", file).values()) == {"unchanged"}
+
+
+def test_what_only_a_cluster_can_do_is_said_and_the_rest_is_done(mailraven: CommandLine, tmp_path: Path) -> None:
+    file = manifest(tmp_path, domain("note.example", "  reclaimPolicy: Delete\n"))
+    done = run("apply", "-f", file, MAILRAVEN_DATA=str(mailraven.instance.data))
+    assert done.stdout.splitlines()[-1] == "maildomain/note.example created"
+    advice = "spec.reclaimPolicy is for clusters: `mailraven delete` never deletes mail"
+    assert done.stderr == f"mailraven: note: {file}:5: {advice}\n"
+    backup = str(EXAMPLES / "backup.yaml")
+    done = run("apply", "-f", backup, MAILRAVEN_DATA=str(mailraven.instance.data))
+    assert (done.stdout, done.stderr.count("note: ")) == ("", 3)
+
+
 def test_a_new_user_gets_the_password_of_a_secret(mailraven: CommandLine, tmp_path: Path) -> None:
-    spec = "  password_secret: {name: ann}\n"
+    spec = "  passwordSecretRef: {name: ann}\n"
     without = manifest(tmp_path, domain("secret.example"), user("ann@secret.example", spec))
     for command in (("apply",), ("apply", "--dry-run"), ("diff",)):
         said = mailraven.refused(*command, "-f", without)

@@ -51,6 +51,17 @@ def test_the_local_token_goes_to_the_local_server_only(tmp_path: Path) -> None:
     assert find_server(data, None, tmp_path / "token", {"MAILRAVEN_TOKEN": TOKEN}).token == "mr_file"
 
 
+def test_a_variable_may_name_the_file_of_the_token(tmp_path: Path) -> None:
+    data, file = DataDirectory(tmp_path / "none"), tmp_path / "admin-token"
+    file.write_text("mr_file\n")
+    variables = {"MAILRAVEN_TOKEN_FILE": str(file)}
+    assert find_server(data, "http://api:8080", None, variables).token == "mr_file"
+    assert find_server(data, "http://api:8080", None, variables | {"MAILRAVEN_TOKEN": TOKEN}).token == TOKEN
+    file.unlink()
+    with pytest.raises(CommandError, match=f"MAILRAVEN_TOKEN_FILE {file}: No such file"):
+        find_server(data, "http://api:8080", None, variables)
+
+
 @pytest.mark.parametrize(
     "url", ["mail.example.org", "ftp://x", "http://", "http://u:p@x", "http://x:99999", "http://x/?a=b"]
 )

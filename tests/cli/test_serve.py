@@ -49,7 +49,8 @@ def test_serve_waits_for_the_migration_and_then_serves(tmp_path: Path, empty_dsn
         )
     try:
         wait_for(lambda: answers(ops + "/livez") == 200, "/livez")
-        assert get(ops + "/readyz") == (503, b"starting\n")
+        wait_for(lambda: get(ops + "/readyz")[1].endswith(b"run `mailraven migrate`\n"), "the reason")
+        assert get(ops + "/readyz")[0] == 503
         wait_for(lambda: b"run `mailraven migrate`" in (tmp_path / "log").read_bytes(), "the hint")
         assert "applied 0001" in run("migrate", **variables).stdout
         assert run("migrate", **variables).stdout == "the schema is current\n"
@@ -82,18 +83,48 @@ def answers(url: str) -> int:
 
 
 def test_serve_stays_alive_without_a_database(tmp_path: Path) -> None:
-    variables, ports = settings(f"postgresql://nobody@127.0.0.1:{free_port()}/none", tmp_path)
+    address = f"127.0.0.1:{free_port()}"
+    variables, ports = settings(f"postgresql://nobody:geheim@{address}/none", tmp_path)
     environment = {**ENVIRONMENT, **variables}
+    trouble = f"database {address} does not answer: Connection refused"
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([MAILRAVEN, "serve", "delivery"], env=environment, stdout=log, stderr=log)
     try:
         ops = f"http://127.0.0.1:{ports['ops']}"
         wait_for(lambda: answers(ops + "/livez") == 200, "/livez")
-        assert get(ops + "/readyz")[0] == 503
-        wait_for(lambda: b"waiting" in (tmp_path / "log").read_bytes(), "a word about it")
+        wait_for(lambda: get(ops + "/readyz") == (503, f"starting: {trouble}\n".encode()), "the reason")
+        log = tmp_path / "log"
+        wait_for(lambda: log.read_text().count(trouble) >= 3, "a line for each try")
+        assert "geheim" not in log.read_text()
     finally:
         process.terminate()
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"MAILRAVEN_DATABASE_URL": "postgresql://h/d"}, ["MAILRAVEN_DATABASE_URL", "MAILRAVEN_DATABASE__URL"]),
+        ({"MAILRAVEN_SMTP__MAX_RECIPIENTS": "5"}, ["MAILRAVEN_SMTP__MAX_RECIPIENTS", "greater than or equal to 100"]),
+        ({"MAILRAVEN_HOSTNAME": "mail_example"}, ["MAILRAVEN_HOSTNAME", "expected a host name"]),
+        ({"MAILRAVEN_DATABASE__URL": ""}, ["MAILRAVEN_DATABASE__URL=postgresql://"]),
+        ({"MAILRAVEN_SECRETS__KEY": "short"}, ["MAILRAVEN_SECRETS__KEY", "base64 of 32 bytes"]),
+        ({"MAILRAVEN_BLOBS__KIND": "s3"}, ["MAILRAVEN_BLOBS__S3__ENDPOINT", "needed when blobs.kind is s3"]),
+        ({"MAILRAVEN_BLOBS__DIRECTORY": "/dev/null/x"}, ["/dev/null/x: Not a directory", "expected a directory"]),
+        ({"MAILRAVEN_TLS__CERT_FILE": "/x", "MAILRAVEN_TLS__KEY_FILE": "/y"}, ["/x"]),
+    ],
+)
+def test_a_wrong_variable_ends_the_program_at_once(tmp_path: Path, variables: dict[str, str], said: list[str]) -> None:
+    away = {"MAILRAVEN_DATABASE__URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+    ports = {f"MAILRAVEN_LISTENERS__{name}__PORT": str(free_port()) for name in ("MX", "OPS")}
+    environment = {**ENVIRONMENT, **away, "MAILRAVEN_BLOBS__DIRECTORY": str(tmp_path / "blobs"), **ports, **variables}
+    done = subprocess.run(
+        [MAILRAVEN, "serve", "mx"], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode in (1, 2), done
+    for words in said:
+        assert words in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_serve_with_workers_is_supervised(tmp_path: Path, dsn: str) -> None:

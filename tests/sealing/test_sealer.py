@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from mailraven.config import ConfigError, SecretsConfig, load
 from mailraven.sealing import NoMasterKey, SealBroken, Sealer, WrongMasterKey, new_master_key
@@ -73,8 +72,9 @@ def test_nothing_shows_a_key() -> None:
 
 @pytest.mark.parametrize("text", ["", "short", "Zm9v", base64.b64encode(bytes(range(31))).decode(), "ä" * 44])
 def test_a_key_that_is_none_is_refused_without_quoting_it(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"secrets\.key: expected the base64 of 32 bytes") as caught:
-        Sealer.of(SecretsConfig(key=SecretStr(text)))
+    expected = r"secrets\.key \(--set secrets\.key\): expected the base64 of 32 bytes"
+    with pytest.raises(ConfigError, match=expected) as caught:
+        load(assignments=[f"secrets.key={text}"])
     assert not text or text not in str(caught.value).replace("base64", "")
 
 

@@ -61,12 +61,17 @@ class HealthMonitor:
         self._clock = clock
         self._components: dict[str, _Component] = {}
         self._phase = "starting"
+        self._waiting = ""
 
     def add(self, name: str, check: Check, *, interval: float, required: bool = False, on_demand: bool = False) -> None:
         """`required`: while it fails this process should get no new work. `on_demand`: checked when /health is
         asked, at most once an interval.
         """
         self._components[name] = _Component(check, interval, required, on_demand)
+
+    def waiting(self, reason: str) -> None:
+        """Why it does not serve yet."""
+        self._waiting = reason
 
     def serving(self) -> None:
         """All listeners accept."""
@@ -79,7 +84,8 @@ class HealthMonitor:
     def readiness(self) -> tuple[bool, str]:
         """Whether to send work here, and why not."""
         if self._phase != "serving":
-            return False, self._phase
+            waits = self._phase == "starting" and self._waiting
+            return False, f"{self._phase}: {self._waiting}" if waits else self._phase
         for name, component in self._components.items():
             if component.required and component.failures >= self._config.failures:
                 return False, f"{name}: {component.report.detail if component.report else 'not checked'}"

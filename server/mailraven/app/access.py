@@ -16,7 +16,7 @@ def open_dsn(
 ) -> Iterator[str]:
     """A URL that answers as long as the context is open."""
     data = DataDirectory(data_path)
-    found = [data.settings] if data.settings.exists() else []
+    found = data.settings_files()
     config = load([*found, *files], environ, assignments)
     if config.database.url is not None:
         yield config.database.url.get_secret_value()

@@ -45,19 +45,20 @@ class Nouns:
 
 
 async def build_nouns(config: Config, dsn: str) -> Nouns:
-    """Raises DatabaseUnavailable or BlobUnavailable (try again), ConfigError."""
+    """Raises DatabaseUnavailable or BlobUnavailable (try again), BlobUnusable, ConfigError."""
+    # What is wrong on this machine comes before what another one may mend.
     sealer = Sealer.of(config.secrets)
-    database = await Database.connect(
-        dsn,
-        size=config.database.pool_size,
-        application_name="mailraven",
-        timeout=config.database.connect_timeout,
-        command_timeout=config.database.command_timeout,
-    )
+    blobs = await open_blob_store(config.blobs)
     try:
-        blobs = await open_blob_store(config.blobs)
+        database = await Database.connect(
+            dsn,
+            size=config.database.pool_size,
+            application_name="mailraven",
+            timeout=config.database.connect_timeout,
+            command_timeout=config.database.command_timeout,
+        )
     except BaseException:
-        await database.close()
+        await blobs.close()
         raise
     settings = Settings(database)
     passwords = Passwords(

@@ -57,9 +57,13 @@ class DataDirectory:
         """Settings that are read when they are there."""
         return self.path / "mailraven.yaml"
 
+    def settings_files(self) -> list[Path]:
+        """That file, or none. Raises StartError when nobody lets us look."""
+        return [self.settings] if _is_there(self.settings) else []
+
     def exists(self) -> bool:
-        """Whether it was used before."""
-        return self.postgres.is_dir() or self.admin_token.exists()
+        """Whether it was used before. Raises StartError when nobody lets us look."""
+        return _is_there(self.postgres) or _is_there(self.admin_token)
 
     def create(self) -> None:
         """Makes it, or raises StartError."""
@@ -124,6 +128,13 @@ class DataDirectory:
             return int((self.path / ".lock").read_text())
         except (OSError, ValueError):
             return None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        raise StartError(f"{path}: {error.strerror}") from None
 
 
 def _is_running(pid: int) -> bool:

@@ -40,8 +40,10 @@ def generate_password() -> str:
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(4))
 
 
-async def prepare(config: Config, data: DataDirectory, domain: str | None, users: Sequence[str]) -> Prepared:
-    """Brings the database to the state that was asked for; the demo users only when it has no account."""
+async def prepare(
+    config: Config, data: DataDirectory, domain: str | None, users: Sequence[str], *, demo: bool = True
+) -> Prepared:
+    """Brings the database to the state that was asked for; with `demo` it has two users if it has no account."""
     assert config.database.url is not None  # noqa: S101 - `up` has set it
     dsn = config.database.url.get_secret_value()
     sealer = Sealer.of(config.secrets)
@@ -51,7 +53,7 @@ async def prepare(config: Config, data: DataDirectory, domain: str | None, users
     try:
         before = await _list_addresses(directory)
         wanted = list(users)
-        if not before and not users:
+        if demo and not before and not users:
             wanted = [f"{name}@{domain or DEMO_DOMAIN}" for name in _DEMO_USERS]
         for name in _domains(domain, wanted):
             await _ensure_domain(directory, name)

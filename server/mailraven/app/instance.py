@@ -131,7 +131,7 @@ def _prepared_in_child(config: Config, data: DataDirectory, options: UpOptions) 
         from mailraven.tls.selfsigned import ensure_self_signed
 
         tls = ensure_self_signed(data.tls, _names(config), dt.datetime.now(dt.UTC))
-    prepared = asyncio.run(prepare(config, data, options.domain, options.users))
+    prepared = asyncio.run(prepare(config, data, options.domain, options.users, demo=options.demo))
     return {
         **dataclasses.asdict(prepared),
         "tls": None if tls is None else {name: str(path) for name, path in dataclasses.asdict(tls).items()},

@@ -43,7 +43,7 @@ def instance_config(
     `make`: an empty instance where there is none, with the schema of this version. Raises StartError, ConfigError.
     """
     data = DataDirectory(data_path)
-    found = [data.settings] if data.settings.exists() else []
+    found = data.settings_files()
     config = load([*found, *files], environ, assignments, defaults={"log.output": "stderr", "log.level": "warning"})
     logs.configure(config.log.level, config.log.format, config.log.output)
     if config.database.url is not None:

@@ -48,7 +48,7 @@ class Resealed:
 def sealer_of(data_path: Path, files: Sequence[Path], environ: Mapping[str, str], assignments: Sequence[str]) -> Sealer:
     """With the keys that the server has: of the settings and of the data directory. Raises ConfigError, StartError."""
     data = DataDirectory(data_path)
-    found = [data.settings] if data.settings.exists() else []
+    found = data.settings_files()
     config = load([*found, *files], environ, assignments)
     return Sealer.of((with_master_key(config, data) if data.master_key.exists() else config).secrets)
 

@@ -32,6 +32,7 @@ class UpOptions:
     hostname: str | None = None
     domain: str | None = None
     users: tuple[str, ...] = ()
+    demo: bool = True
     ready_file: Path | None = None
     assignments: tuple[str, ...] = ()
     console: bool = False
@@ -72,5 +73,5 @@ def load_config(options: UpOptions, data: DataDirectory, environ: Mapping[str, s
         given["workers"] = options.workers
     if options.hostname is not None:
         given["hostname"] = options.hostname
-    files = [data.settings] if data.settings.exists() else []
+    files = data.settings_files()
     return load([*files, *options.files], environ, options.assignments, defaults=defaults, options=given)

@@ -22,7 +22,7 @@ from mailraven.app.memory import return_large_blocks
 from mailraven.app.roles import LISTENERS, Role
 from mailraven.app.servers import Listening, Server, make_servers
 from mailraven.app.sockets import Endpoint, listen
-from mailraven.blobs import BlobUnavailable
+from mailraven.blobs import BlobUnavailable, BlobUnusable
 from mailraven.certificates import ServedCertificates, WatchedFiles
 from mailraven.config import Config, ConfigError, TlsConfig
 from mailraven.db import DatabaseUnavailable, MigrationError, pending_migrations
@@ -53,7 +53,7 @@ def run_worker(
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(worker.run())
-    except (ConfigError, StartError, TlsError, MigrationError) as error:
+    except (ConfigError, StartError, TlsError, MigrationError, BlobUnusable) as error:
         _log.error("cannot start", reason=str(error))
         return FATAL
     return 0
@@ -142,6 +142,7 @@ class _Worker:
         if certificates is not None:
             stack.push_async_callback(certificates.close)
             await certificates.start()
+        await self._keep_admin_token(stack, nouns)
         for role, server in servers:
             await server.start(self._listen(role))
             self._servers.append(server)
@@ -151,6 +152,15 @@ class _Worker:
         _log.info("serving", roles=[str(role) for role in self._roles])
         if self._link is not None:
             self._link.ready()
+
+    async def _keep_admin_token(self, stack: AsyncExitStack, nouns: Nouns) -> None:
+        path = self._config.http.admin_token_file
+        if path is not None and Role.ADMIN in self._roles:
+            from mailraven.app.admin_token import AdminTokenFile
+
+            token = AdminTokenFile(nouns.database, path)
+            await token.look()  # before the first request: who comes too early with it would count as an intruder
+            self._spawn(stack, token.run())
 
     def _certificates(self, nouns: Nouns, files: WatchedFiles | None) -> ServedCertificates | None:
         if not self._speaks_tls():
@@ -163,7 +173,7 @@ class _Worker:
         return any(end.tls != "none" for end in self._endpoints)
 
     async def _connect(self) -> Nouns:
-        """Waits for the database and the blob store; /readyz says "starting" meanwhile."""
+        """Waits for the database and the blob store; /readyz says meanwhile for which."""
         url = self._config.database.url
         if url is None:
             raise ConfigError(["database.url: needed"])
@@ -171,8 +181,11 @@ class _Worker:
         while True:
             try:
                 return await _connect_once(self._config, url.get_secret_value())
+            except BlobUnusable:
+                raise
             except (DatabaseUnavailable, BlobUnavailable) as error:
                 _log.warning("waiting", reason=str(error), retry_seconds=delay)
+                self._monitor.waiting(str(error))
             await asyncio.sleep(delay)
             delay = min(delay * 2, _RETRY_LAST)
 

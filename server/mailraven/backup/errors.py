@@ -9,6 +9,10 @@ class TargetUnavailable(BackupError):
     """The target cannot be reached, is full or refuses: nothing that was there is changed."""
 
 
+class TargetUnusable(BackupError):
+    """The target cannot be written to until somebody mends it: read-only, not ours, no directory."""
+
+
 class NoRepository(BackupError):
     """There is no backup at the target."""
 

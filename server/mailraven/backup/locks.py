@@ -35,8 +35,14 @@ async def hold(store: BlobStore, kind: Purpose, clock: Callable[[], float] = tim
     A place that cannot be written to can be read without a lock.
     """
     key = f"locks/{kind}-{secrets.token_hex(8)}"
+    putting = asyncio.create_task(_put(store, key, clock))
     try:
-        await _put(store, key, clock)
+        await asyncio.shield(putting)
+    except asyncio.CancelledError:  # a thread is at it, and ends it whatever we do
+        await asyncio.gather(putting, return_exceptions=True)
+        with contextlib.suppress(BlobError):
+            await store.delete(key)
+        raise
     except BlobUnavailable as error:
         if kind != "read":
             raise TargetUnavailable(str(error)) from error

@@ -9,10 +9,12 @@ import re
 import secrets
 from pathlib import Path
 
-from mailraven.backup.errors import BackupError, NoRepository, TargetUnavailable, WrongKey
-from mailraven.blobs import BlobStore, BlobUnavailable, FileBlobStore, open_s3
+from mailraven.backup.errors import BackupError, NoRepository, TargetUnavailable, TargetUnusable, WrongKey
+from mailraven.blobs import BlobStore, BlobUnavailable, BlobUnusable, FileBlobStore, open_s3
 from mailraven.config import BackupConfig, S3Config
 
+HEAD = "mailraven-backup"
+"""The file that says that a place is one for backups."""
 _BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
@@ -22,13 +24,16 @@ async def open_place(target: str, config: BackupConfig, blobs: S3Config, *, writ
     if not target:
         raise BackupError("no target: name one with --target, or set backup.target")
     if target.startswith("s3://"):
-        return open_s3(_s3(target, config.s3, blobs))
+        return open_s3(_s3(target, config.s3, blobs), section="backup.s3", when="the target is s3://")
     if "://" in target:
         raise BackupError(f"{target}: a target is a directory or s3://BUCKET/PREFIX")
     store = FileBlobStore(_directory(target, write=write))
     try:
         if write:
             await store.open()
+    except BlobUnusable as error:
+        await store.close()
+        raise TargetUnusable(str(error)) from None
     except BlobUnavailable as error:
         await store.close()
         raise TargetUnavailable(str(error)) from None
@@ -39,6 +44,8 @@ def _directory(target: str, *, write: bool) -> Path:
     directory = Path(target).absolute()
     if not write and not directory.is_dir():
         raise NoRepository(f"{directory} is not a directory")
+    if not write and not (directory / HEAD).exists():
+        raise NoRepository(f"there is no backup in {directory}")
     return directory
 
 
@@ -47,8 +54,10 @@ def _s3(target: str, own: S3Config, blobs: S3Config) -> S3Config:
     segments = [one for one in (match[2] or "").split("/") if one] if match else []
     if match is None or not all(_SEGMENT.fullmatch(one) for one in segments):
         raise BackupError(f"{target}: expected s3://BUCKET or s3://BUCKET/PREFIX")
-    base = own if own.endpoint else blobs
-    return base.model_copy(update={"bucket": match[1], "prefix": "".join(f"{one}/" for one in segments)})
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    if given.get("access_key"):
+        given.setdefault("credentials", "keys")
+    return blobs.model_copy(update=given | {"bucket": match[1], "prefix": "".join(f"{one}/" for one in segments)})
 
 
 def read_key(path: Path | None) -> bytes | None:

@@ -26,10 +26,10 @@ from mailraven.backup.codec import MAX_PLAIN, Codec
 from mailraven.backup.errors import DamagedBackup, ForeignVersion, NoRepository, TargetUnavailable, WrongKey
 from mailraven.backup.locks import Purpose
 from mailraven.backup.packs import Entry, PackWriter, pack_key
+from mailraven.backup.place import HEAD
 from mailraven.backup.snapshot import FORMAT, Snapshot
 from mailraven.blobs import BlobMissing, BlobStore, BlobUnavailable
 
-_HEAD = "mailraven-backup"
 _INDEX_EVERY = 8  # packs: what a kill may cost
 _INDEX, _MANIFEST = b"index", b"snapshot"
 
@@ -67,7 +67,7 @@ class Repository:
         Raises NoRepository, WrongKey, ForeignVersion, DamagedBackup, Busy, TargetUnavailable.
         """
         try:
-            head = await store.get(_HEAD)
+            head = await store.get(HEAD)
         except BlobMissing:
             if purpose != "write":
                 raise NoRepository("there is no backup here") from None
@@ -254,13 +254,13 @@ async def _found(store: BlobStore, key: bytes | None) -> bytes:
     """Makes an empty repository: its head. Not over anything that is there."""
     try:
         async for item in store.list("snapshots/"):
-            raise DamagedBackup(f"{item.key} is here, but the file {_HEAD} is not")
+            raise DamagedBackup(f"{item.key} is here, but the file {HEAD} is not")
         identity = secrets.token_bytes(16)
         codec = Codec(identity, key)
         document: dict[str, Any] = {"format": FORMAT, "id": base64.b16encode(identity).decode().lower()}
         document["encryption"] = {"kind": "aes-256-gcm", "key_check": codec.key_check()} if key else None
         head = json.dumps(document).encode()
-        await store.put(_HEAD, head)
+        await store.put(HEAD, head)
     except BlobUnavailable as error:
         raise TargetUnavailable(str(error)) from error
     return head
@@ -275,7 +275,7 @@ def _codec(head: bytes, key: bytes | None) -> Codec:
         check = encryption["key_check"] if encryption else None
         kind = encryption["kind"] if encryption else None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise DamagedBackup(f"the file {_HEAD} cannot be read") from None
+        raise DamagedBackup(f"the file {HEAD} cannot be read") from None
     if version != FORMAT:
         raise ForeignVersion(f"the backups here have format {version!r}; this program reads format {FORMAT}")
     if kind is None:

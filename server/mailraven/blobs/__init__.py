@@ -3,7 +3,7 @@
 from mailraven.blobs.files import FileBlobStore
 from mailraven.blobs.opening import open_blob_store, open_s3
 from mailraven.blobs.s3 import S3BlobStore
-from mailraven.blobs.store import BlobError, BlobInfo, BlobMissing, BlobStore, BlobUnavailable
+from mailraven.blobs.store import BlobError, BlobInfo, BlobMissing, BlobStore, BlobUnavailable, BlobUnusable
 
 __all__ = [
     "BlobError",
@@ -11,6 +11,7 @@ __all__ = [
     "BlobMissing",
     "BlobStore",
     "BlobUnavailable",
+    "BlobUnusable",
     "FileBlobStore",
     "S3BlobStore",
     "open_blob_store",

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from mailraven.blobs.store import BlobInfo, BlobMissing, BlobUnavailable, check_key, check_range
+from mailraven.blobs.store import BlobInfo, BlobMissing, BlobUnavailable, BlobUnusable, check_key, check_range
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ _ASIDE = ".incoming"  # keys cannot start with a dot
 _STALE_SECONDS = 3600.0  # an unfinished file of this age belongs to nobody: no put takes so long
 _PAGE = 500
 _KNOWN_DIRECTORIES = 100_000
+_HOPELESS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileBlobStore:
@@ -40,8 +42,17 @@ class FileBlobStore:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="blob")
 
     async def open(self) -> None:
-        """Make the directory and remove what crashed puts left. Raises BlobUnavailable."""
-        await self._run(self._open)
+        """Make the directory and remove what crashed puts left. Raises BlobUnavailable, BlobUnusable.
+
+        A full disk is no reason not to serve what is there: it is logged.
+        """
+        try:
+            await self._run(self._open)
+        except BlobUnavailable as error:
+            if getattr(error.__cause__, "errno", None) not in _HOPELESS:
+                raise
+            wanted = f"expected a directory that user {os.geteuid()} may write to"
+            raise BlobUnusable(f"{error}: {wanted}") from error
 
     async def put(self, key: str, data: bytes) -> None:
         """See BlobStore."""
@@ -95,6 +106,12 @@ class FileBlobStore:
                     removed += 1
         if removed:
             _log.info("unfinished blobs removed", count=removed, directory=str(self._aside))
+        try:
+            self._check()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _log.error("no space for blobs", path=error.filename, reason=os.strerror(error.errno))
 
     def _put(self, path: Path, data: bytes) -> None:
         temporary = self._write_aside(data)

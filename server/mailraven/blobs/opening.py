@@ -5,7 +5,7 @@ from __future__ import annotations
 from mailraven.blobs.files import FileBlobStore
 from mailraven.blobs.s3 import S3BlobStore
 from mailraven.blobs.store import BlobStore
-from mailraven.config import BlobsConfig, ConfigError, S3Config
+from mailraven.config import BlobsConfig, ConfigError, S3Config, variable_of
 
 
 async def open_blob_store(config: BlobsConfig) -> BlobStore:
@@ -21,18 +21,17 @@ async def open_blob_store(config: BlobsConfig) -> BlobStore:
     return open_s3(config.s3)
 
 
-def open_s3(config: S3Config) -> S3BlobStore:
-    """Raises ConfigError."""
+def open_s3(config: S3Config, *, section: str = "blobs.s3", when: str = "blobs.kind is s3") -> S3BlobStore:
+    """`section` and `when` are for the text of the error. Raises ConfigError."""
     # The loader has read secret_key_file into secret_key.
     secret_key = config.secret_key.get_secret_value() if config.secret_key else ""
-    needed = {
-        "endpoint": config.endpoint,
-        "bucket": config.bucket,
-        "access_key": config.access_key,
-        "secret_key": secret_key,
-    }
+    workload = config.credentials == "workload"
+    needed = {"endpoint": config.endpoint, "bucket": config.bucket}
+    if not workload:
+        needed |= {"access_key": config.access_key, "secret_key": secret_key}
     if missing := [name for name, value in needed.items() if not value]:
-        raise ConfigError([f"blobs.s3.{name}: needed when blobs.kind is s3" for name in missing])
+        keys = [f"{section}.{name}" for name in missing]
+        raise ConfigError([f"{key}: needed when {when} (variable {variable_of(key.split('.'))})" for key in keys])
     return S3BlobStore(
         config.endpoint,
         config.bucket,
@@ -43,4 +42,7 @@ def open_s3(config: S3Config) -> S3BlobStore:
         prefix=config.prefix,
         timeout=config.timeout,
         threads=config.threads,
+        create_bucket=config.create_bucket,
+        workload=workload,
+        sts_endpoint=config.sts_endpoint,
     )

@@ -25,13 +25,18 @@ _RETRY_STATUSES = (500, 502, 503, 504)
 _CONNECT_SECONDS = 5.0
 _CONTENT_TYPE = "message/rfc822"
 _MISSING = "NoSuchKey"
+_NO_BUCKET = "NoSuchBucket"
+_IS_THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 _BEYOND_END = "InvalidRange"  # RFC 9110 §15.5.17
 # Some servers call their errors text/xml, which the client does not read: its exception has them as text.
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 
 
 class S3BlobStore:
-    """`endpoint` is host[:port]. Objects are `prefix` + key; the bucket has to exist."""
+    """`endpoint` is host[:port]. Objects are `prefix` + key; the bucket has to exist, but with `create_bucket`.
+
+    `workload`: the keys are those that the platform gives this process (docs/configuration.md), not the ones given.
+    """
 
     def __init__(
         self,
@@ -45,9 +50,14 @@ class S3BlobStore:
         prefix: str = "",
         timeout: float = 30.0,
         threads: int = 8,
+        create_bucket: bool = False,
+        workload: bool = False,
+        sts_endpoint: str = "",
     ) -> None:
         import minio  # some 40 ms and 10 MiB that a server with files never pays
         import urllib3
+
+        from mailraven.blobs.workload import workload_keys
 
         # Every request here is idempotent, so that a lost answer may be asked for again.
         retries = urllib3.Retry(
@@ -66,13 +76,15 @@ class S3BlobStore:
         )
         self._client: Minio = minio.Minio(
             endpoint,
-            access_key=access_key,
-            secret_key=secret_key,
+            access_key=None if workload else access_key,
+            secret_key=None if workload else secret_key,
+            credentials=workload_keys(sts_endpoint, region) if workload else None,
             region=region or "us-east-1",  # named, or the client would ask for it first
             secure=secure,
             http_client=self._http,
         )
         self._bucket = bucket
+        self._create_bucket = create_bucket
         self._prefix = prefix
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="s3")
 
@@ -104,7 +116,7 @@ class S3BlobStore:
 
     async def check(self) -> None:
         """See BlobStore: asks for the bucket, with the keys it is used with."""
-        if not await self._run("", lambda: self._client.bucket_exists(self._bucket)):
+        if not await self._run("", self._has_bucket):
             raise BlobUnavailable(f"bucket {self._bucket} does not exist")
 
     async def close(self) -> None:
@@ -117,7 +129,7 @@ class S3BlobStore:
         import urllib3
 
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            return await asyncio.get_running_loop().run_in_executor(self._pool, self._with_bucket, work)
         except (
             minio.error.MinioException,
             urllib3.exceptions.HTTPError,
@@ -129,6 +141,33 @@ class S3BlobStore:
             if code == _MISSING:
                 raise BlobMissing(key) from error
             raise BlobUnavailable(f"S3 bucket {self._bucket}: {code or _first_line(error)}") from error
+
+    def _with_bucket(self, work: Callable[[], T]) -> T:
+        import minio
+
+        try:
+            return work()
+        except minio.error.MinioException as error:
+            if not self._create_bucket or _error_code(error) != _NO_BUCKET:
+                raise
+        self._make_bucket()
+        return work()
+
+    def _has_bucket(self) -> bool:
+        if not self._client.bucket_exists(self._bucket):
+            if not self._create_bucket:
+                return False
+            self._make_bucket()
+        return True
+
+    def _make_bucket(self) -> None:
+        import minio
+
+        try:
+            self._client.make_bucket(self._bucket)
+        except minio.error.MinioException as error:
+            if _error_code(error) not in _IS_THERE:  # another process was quicker
+                raise
 
     def _put(self, name: str, data: bytes) -> None:
         # The client sends a digest of the content, which the server compares (SHA-256, or MD5 under TLS).

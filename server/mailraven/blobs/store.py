@@ -14,7 +14,7 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}(?:/[A-Za-z0-9][A-Za-z0-9._-
 
 
 class BlobError(Exception):
-    """Parent of the two."""
+    """Parent of the others."""
 
 
 class BlobMissing(BlobError):
@@ -23,6 +23,10 @@ class BlobMissing(BlobError):
 
 class BlobUnavailable(BlobError):
     """The store cannot be reached, is full or fails: the same request may succeed later."""
+
+
+class BlobUnusable(BlobUnavailable):
+    """The store cannot be opened until somebody mends it: read-only, not ours, no directory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ Files = Annotated[
     option("--file", "-f", metavar="FILE", help="A file, a directory, or - for the standard input; repeatable."),
 ]
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-_ACTIONS = ("created", "configured", "unchanged", "failed")
+_ACTIONS = ("created", "configured", "unchanged", "deleted", "failed")
 
 
 @online(app, "apply")
@@ -37,8 +37,10 @@ def apply(
 ) -> None:
     """Make domains, users and policies as manifests say: the same YAML as on Kubernetes.
 
-    Kinds: MailDomain, MailUser, RateLimitPolicy, and Secret for the passwords of new users. What no manifest names
-    stays as it is. Everything is checked before anything is sent.
+    Kinds: MailDomain, MailUser, RateLimitPolicy, and Secret for the passwords of new users and for certificates. What
+    no manifest names stays as it is. Everything is checked before anything is sent. What only a cluster can do
+    (BackupSchedule, Backup, Restore, issuers, generated Secrets) is checked and left out, with a note on stderr that
+    says what to do instead.
 
     Example:  mailraven apply -f examples/domain.yaml
     """
@@ -53,7 +55,7 @@ def apply(
         with Progress(progress, "apply", len(changes)) as bar:
             for change in changes:
                 done.append(_perform(session, change))
-                bar.step(change.manifest.title)
+                bar.step(change.title)
     finally:
         _report(session, done, dry_run=False)
     for _, _, problem in done:
@@ -84,10 +86,12 @@ def _compare(session: Session, files: Sequence[str] | None, form: ProgressForm) 
     if not files:
         raise UsageProblem("name what to apply with --file (-f): a file, a directory, or - for the standard input")
     manifests = read_manifests(files)
+    for note in manifests.notes:
+        complain(f"note: {note}")
     changes = []
-    with Progress(form, "compare", len(manifests)) as bar:
-        for manifest in manifests:
-            changes.append(compare(session.api, manifest))
+    with Progress(form, "compare", len(manifests.items)) as bar:
+        for manifest in manifests.items:
+            changes += compare(session.api, manifest)
             bar.step(manifest.title)
     return changes
 
@@ -132,7 +136,7 @@ def _report(session: Session, done: "Sequence[tuple[Change, str, str]]", *, dry_
         return
     suffix = " (dry run)" if dry_run else ""
     for change, action, _ in done:
-        session.output.line(f"{change.manifest.title} {action}{suffix}")
+        session.output.line(f"{change.title} {action}{suffix}")
     counted = ", ".join(f"{count[action]} {action}" for action in _ACTIONS if count[action])
     if len(done) > 1:
         session.output.line(f"{counted}{suffix}")
@@ -141,8 +145,8 @@ def _report(session: Session, done: "Sequence[tuple[Change, str, str]]", *, dry_
 def _document(done: "Sequence[tuple[Change, str, str]]", count: Counter[str], *, dry_run: bool) -> dict[str, Any]:
     resources = [
         {
-            "kind": change.manifest.resource.kind,
-            "name": change.manifest.name,
+            "kind": change.kind,
+            "name": change.name,
             "action": action,
             "before": change.before,
             "after": change.after,

@@ -10,6 +10,7 @@ import typer
 
 from mailraven.cli.groups import Commands
 from mailraven.cli.job_progress import JobProgress
+from mailraven.cli.job_result import ResultFile, concluded, stoppable
 from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data, Format, Output, option
 from mailraven.cli.output import Column, moment, size
 from mailraven.cli.output import Output as Writer
@@ -17,6 +18,7 @@ from mailraven.cli.problems import reported
 from mailraven.cli.progress import ProgressForm, ProgressOption
 
 if TYPE_CHECKING:
+    from mailraven.backup.job import Made
     from mailraven.backup.prune import Pruned
     from mailraven.backup.snapshot import Snapshot
     from mailraven.config import Config
@@ -41,11 +43,11 @@ def run(
     *,
     make: bool = False,
 ) -> T:
-    """What `work` returns, with the instance's database at hand."""
+    """What `work` returns, with the instance's database at hand. Raises Ended."""
     from mailraven.app.maintenance import instance_config
 
     with instance_config(data, files or (), os.environ, assignments or (), make=make) as config:
-        return asyncio.run(work(config))
+        return asyncio.run(stoppable(work(config)))
 
 
 def settings(data: Path, files: Sequence[Path] | None, assignments: Sequence[str] | None) -> "Config":
@@ -76,6 +78,7 @@ def create(
     target: Place = "",
     key_file: KeyFile = None,
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Delete no old backups.")] = False,
+    result_file: ResultFile = None,
     progress: ProgressOption = ProgressForm.AUTO,
     output: Output = Format.TABLE,
     data: Data = DEFAULT_DATA,
@@ -84,14 +87,16 @@ def create(
 ) -> None:
     """Make a backup, read it back, then delete those that are older than the settings say.
 
+    Exit code 75: something is out of reach or another run is at work; the same command may succeed later.
+
     Example:  mailraven backup create --target s3://backups/mail
     """
-    from mailraven.backup.job import Made, Target, make_backup, yield_to_others
+    from mailraven.backup.job import Target, make_backup, yield_to_others
 
     yield_to_others()
-    with reported(), JobProgress(progress) as shown:
+    with concluded(result_file) as conclusion, JobProgress(progress) as shown:
 
-        async def work(settings: "Config") -> Made:
+        async def work(settings: "Config") -> "Made":
             from mailraven.app.maintenance import open_instance
 
             async with open_instance(settings) as instance:
@@ -102,6 +107,7 @@ def create(
 
         made = run(data, config, assignments, work)
         document = described(made.name, made.snapshot) | {"pruned": _pruned(made.pruned)}
+        conclusion.document = _concluded(made)
         text = (
             f"backup {made.name}: {made.snapshot.bodies} messages, {size(made.snapshot.body_octets)}; "
             f"{size(made.snapshot.added_octets)} added, read back"
@@ -214,6 +220,19 @@ def described(name: str, snapshot: "Snapshot") -> dict[str, Any]:
               "blobs", "added_octets")  # fmt: skip
     document = snapshot.model_dump(mode="json", include=set(fields))
     return {"name": name} | {field: document[field] for field in fields} | {"tables": _rows(snapshot)}
+
+
+def _concluded(made: "Made") -> dict[str, Any]:
+    snapshot, pruned = made.snapshot, made.pruned
+    return {
+        "name": made.name,
+        "taken_at": snapshot.taken_at.isoformat(),
+        "messages": snapshot.bodies,
+        "bytes": snapshot.body_octets,
+        "added_bytes": snapshot.added_octets,
+        "verified": True,  # a backup that was made was read back
+        "removed": len(pruned.removed) if pruned else 0,
+    }
 
 
 def _rows(snapshot: "Snapshot") -> dict[str, int]:

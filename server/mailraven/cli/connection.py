@@ -39,9 +39,11 @@ def find_server(data: DataDirectory, url: str | None, token_file: Path | None, e
         return Server(address, _read_token(token_file, "--token-file"), f"--token-file {token_file}")
     if token := environ.get("MAILRAVEN_TOKEN", "").strip():
         return Server(address, _sendable(token, "MAILRAVEN_TOKEN"), "the variable MAILRAVEN_TOKEN")
+    if file := environ.get("MAILRAVEN_TOKEN_FILE", "").strip():
+        return Server(address, _read_token(Path(file), "MAILRAVEN_TOKEN_FILE"), f"MAILRAVEN_TOKEN_FILE {file}")
     if local is None or address != local:
         raise UsageProblem(
-            f"no token for {address}: set MAILRAVEN_TOKEN, or name a file with --token-file "
+            f"no token for {address}: set MAILRAVEN_TOKEN, or name a file with --token-file or MAILRAVEN_TOKEN_FILE "
             "(`mailraven token add NAME` on the server's machine makes one)"
         )
     return Server(address, _read_token(data.admin_token, "the data directory's token"), str(data.admin_token))

@@ -20,8 +20,8 @@ _NOT_FOUND = 404
 
 @online(app, "delete")
 def delete(session: Session, file: Files = None, yes: Yes = False) -> None:
-    """Delete the policies, users and domains that manifests name. Users who have mail stay, and so do their domains:
-    `mailraven user delete` deletes mail.
+    """Delete the policies, users with their aliases, and domains that manifests name. Users who have mail stay, and so
+    do their domains: `mailraven user delete` deletes mail.
 
     Example:  mailraven delete -f examples/limits.yaml --yes
     """
@@ -29,7 +29,7 @@ def delete(session: Session, file: Files = None, yes: Yes = False) -> None:
 
     if not file:
         raise UsageProblem("name what to delete with --file (-f): a file, a directory, or - for the standard input")
-    manifests = read_manifests(file)[::-1]
+    manifests = read_manifests(file).items[::-1]
     confirm(f"Delete {', '.join(manifest.title for manifest in manifests)}?", yes)
     done: list[dict[str, Any]] = []
     problems: list[str] = []
@@ -51,12 +51,14 @@ def delete(session: Session, file: Files = None, yes: Yes = False) -> None:
 
 def _delete(session: Session, manifest: "Manifest") -> str:
     from mailraven.cli.api_client import ApiError
-    from mailraven.cli.desired import place_of
+    from mailraven.cli.desired import places_of
 
-    try:
-        session.api.delete(place_of(manifest))
-    except ApiError as error:
-        if error.status != _NOT_FOUND:
-            raise
-        return "not found"
-    return "deleted"
+    action = "not found"
+    for place in places_of(manifest):
+        try:
+            session.api.delete(place)
+            action = "deleted"
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+    return action

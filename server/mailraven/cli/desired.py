@@ -1,134 +1,182 @@
-"""What a manifest asks of the server, beside what the server has: the difference, and the request that ends it."""
+"""What a manifest asks of the server, beside what the server has: the differences, and the requests that end them."""
 
 import difflib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mailraven.cli.api_client import Api, ApiError, path
 from mailraven.cli.manifests import Manifest
 from mailraven.cli.problems import CommandError
 from mailraven_api.account import AccountSpec
-from mailraven_api.domain import DomainSpec
+from mailraven_api.kubernetes import MailDomain, MailUser, RateLimitPolicy, address_key, domain_of
 from mailraven_api.policy import RateLimitPolicySpec
-from mailraven_api.resources import MailDomain, MailUser
 
-Action = Literal["created", "configured", "unchanged"]
+Action = Literal["created", "configured", "unchanged", "deleted"]
 Fields = dict[str, Any]
 NOT_FOUND = 404
 PRECONDITION_FAILED = 412
-_NOT_OF_THE_ACCOUNT = {"address", "password_secret"}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Of one resource; `before` is None for a new one."""
+    """Of one thing on the server; `before` is None for a new one, `after` for one that is to go."""
 
-    manifest: Manifest
-    where: str
+    kind: str
+    name: str
+    source: str
+    """FILE:LINE"""
+    place: str
+    """Its path in the API."""
     before: Fields | None
-    after: Fields
-    body: Fields
-    etag: str | None
+    after: Fields | None
+    body: Fields = field(default_factory=dict, repr=False)
+    """Of the PUT; it may hold a secret."""
+    etag: str | None = None
+
+    @property
+    def title(self) -> str:
+        """As kubectl writes it."""
+        return f"{self.kind.lower()}/{self.name}"
 
     @property
     def action(self) -> Action:
         """In kubectl's words."""
+        if self.before == self.after:
+            return "unchanged"
         if self.before is None:
             return "created"
-        return "unchanged" if self.before == self.after else "configured"
+        return "deleted" if self.after is None else "configured"
 
     def lines(self) -> list[str]:
         """As a unified diff of YAML; nothing when there is no difference."""
         if self.action == "unchanged":
             return []
-        old = [] if self.before is None else _yaml(self.before)
-        title = self.manifest.title
-        lines = difflib.unified_diff(old, _yaml(self.after), f"a/{title}", f"b/{title}", lineterm="", n=2)
-        return list(lines) or [f"--- a/{title}", f"+++ b/{title}"]  # new, and all its fields have their defaults
+        old, new = ([] if fields is None else _yaml(fields) for fields in (self.before, self.after))
+        lines = difflib.unified_diff(old, new, f"a/{self.title}", f"b/{self.title}", lineterm="", n=2)
+        return list(lines) or [f"--- a/{self.title}", f"+++ b/{self.title}"]  # new, all its fields have their defaults
 
 
-def place_of(manifest: Manifest) -> str:
-    """Where the API has it."""
-    if isinstance(manifest.resource, MailDomain):
-        return path("domains", manifest.name)
-    if isinstance(manifest.resource, MailUser):
-        return path("accounts", manifest.name)
-    return path("limits", "policies", manifest.name)
+def places_of(manifest: Manifest) -> list[str]:
+    """Where the API has what a manifest makes, in the order in which it can be deleted."""
+    match manifest.resource:
+        case MailDomain():
+            return [path("domains", manifest.name)]
+        case MailUser():
+            return [*map(_alias_place, manifest.resource.spec.aliases), path("accounts", manifest.name)]
+        case RateLimitPolicy():
+            return [path("limits", "policies", manifest.name)]
 
 
-def compare(api: Api, manifest: Manifest) -> Change:
-    """Reads the resource. Raises CommandError."""
-    resource = manifest.resource
-    if isinstance(resource, MailDomain):
-        return _domain(api, manifest, _with_labels(resource.spec, resource.metadata.labels))
-    if isinstance(resource, MailUser):
-        return _user(api, manifest, resource)
-    return _policy(api, manifest, resource.spec)
+def compare(api: Api, manifest: Manifest) -> list[Change]:
+    """Reads what is there. Raises CommandError."""
+    try:
+        match manifest.resource:
+            case MailDomain():
+                return list(_domain(api, manifest, manifest.resource))
+            case MailUser():
+                return list(_user(api, manifest, manifest.resource))
+            case RateLimitPolicy():
+                return [_policy(api, manifest, manifest.resource)]
+    except ApiError as error:
+        raise CommandError(f"{manifest.where}: {manifest.title}: {error}") from None
 
 
 def perform(api: Api, change: Change) -> None:
     """Sends it; nothing is overwritten that changed since compare(). Raises CommandError."""
-    manifest = change.manifest
-    body = change.body
-    if change.before is None and isinstance(manifest.resource, MailUser) and manifest.resource.spec.password_secret:
-        body = {**body, "password": manifest.password}
     try:
-        api.put(change.where, body, etag=change.etag)
+        if change.after is None:
+            api.delete(change.place)
+        else:
+            api.put(change.place, change.body, etag=change.etag)
     except ApiError as error:
         if error.status == PRECONDITION_FAILED:
-            raise CommandError(f"{manifest.where}: {manifest.title}: changed by somebody else meanwhile") from None
-        raise CommandError(f"{manifest.where}: {manifest.title}: {error}") from None
+            raise CommandError(f"{change.source}: {change.title}: changed by somebody else meanwhile") from None
+        raise CommandError(f"{change.source}: {change.title}: {error}") from None
 
 
-def _with_labels(spec: DomainSpec, labels: dict[str, str]) -> DomainSpec:
-    if not labels:
-        return spec
-    document = spec.model_dump(mode="json", exclude_unset=True)
-    return DomainSpec.model_validate({**document, "labels": {**labels, **spec.labels}})
-
-
-def _read(api: Api, where: str, manifest: Manifest) -> tuple[Any, str | None]:
+def _read(api: Api, place: str) -> tuple[Any, str | None]:
     try:
-        return api.read(where)
+        return api.read(place)
     except ApiError as error:
         if error.status == NOT_FOUND:
             return None, None
-        raise CommandError(f"{manifest.where}: {manifest.title}: {error}") from None
+        raise
 
 
-def _domain(api: Api, manifest: Manifest, spec: DomainSpec) -> Change:
-    where = place_of(manifest)
+def _domain(api: Api, manifest: Manifest, resource: MailDomain) -> Iterator[Change]:
+    place = path("domains", manifest.name)
+    spec = resource.spec.to_domain_spec(resource.metadata.labels)
     after = spec.model_dump(mode="json", exclude_unset=True)
-    found, etag = _read(api, where, manifest)
-    return Change(manifest, where, None if found is None else found["spec"], after, after, etag)
+    found, etag = _read(api, place)
+    before = None if found is None else found["spec"]
+    yield Change(resource.kind, manifest.name, manifest.where, place, before, after, after, etag)
+    if resource.spec.tls.secret_ref is not None and manifest.secret is not None:
+        yield _certificate(api, manifest, resource.spec.tls.secret_ref.name, manifest.secret)
 
 
-def _user(api: Api, manifest: Manifest, resource: MailUser) -> Change:
-    where = place_of(manifest)
-    body = resource.spec.model_dump(mode="json", exclude_unset=True, exclude=_NOT_OF_THE_ACCOUNT)
-    if resource.metadata.labels:
-        body["labels"] = {**resource.metadata.labels, **resource.spec.labels}
-    found, etag = _read(api, where, manifest)
+def _certificate(api: Api, manifest: Manifest, name: str, secret: dict[str, str]) -> Change:
+    place = path("certificates", name)
+    found, etag = _read(api, place)
+    before = None if found is None else {"chain": found["chain"].strip()}
+    body = {"chain": secret["tls.crt"], "private_key": secret["tls.key"]}
+    after = {"chain": secret["tls.crt"].strip()}
+    return Change("Certificate", name, manifest.where, place, before, after, body, etag)
+
+
+def _user(api: Api, manifest: Manifest, resource: MailUser) -> Iterator[Change]:
+    place = path("accounts", manifest.name)
+    asked = resource.spec.to_account_put(resource.metadata.labels)
+    body = asked.model_dump(mode="json", exclude_unset=True)
+    found, etag = _read(api, place)
     if found is None:
-        secret = resource.spec.password_secret
-        if secret and manifest.password is None:
-            raise CommandError(f"{manifest.where}: {manifest.title}: Secret {secret.name} is not in the files")
-        return Change(manifest, where, None, body, body, None)
-    before = _normal(AccountSpec, {name: found[name] for name in AccountSpec.model_fields})
-    # The password and, unless it is said, the quota stay as they are.
-    after = _normal(AccountSpec, {"quota_bytes": before["quota_bytes"], **body})
-    return Change(manifest, where, before, after, body, etag)
+        ref = resource.spec.password_secret_ref
+        if ref is not None and manifest.secret is None:
+            raise CommandError(f"{manifest.where}: {manifest.title}: Secret {ref.name} is not in the files")
+        password = {"password": manifest.secret[ref.key]} if ref is not None and manifest.secret is not None else {}
+        yield Change(resource.kind, manifest.name, manifest.where, place, None, body, {**body, **password})
+    else:
+        before = _normal(AccountSpec, {name: found[name] for name in AccountSpec.model_fields})
+        # The password and, unless it is said, the quota stay as they are.
+        after = _normal(AccountSpec, {"quota_bytes": before["quota_bytes"], **body})
+        yield Change(resource.kind, manifest.name, manifest.where, place, before, after, body, etag)
+    for alias in resource.spec.aliases:
+        yield _alias(api, manifest, alias)
+    if "role" in resource.spec.model_fields_set:
+        role = "user" if found is None else found["role"]
+        yield _role(manifest, role, resource.spec.role)
 
 
-def _policy(api: Api, manifest: Manifest, spec: RateLimitPolicySpec) -> Change:
-    where = place_of(manifest)
+def _alias(api: Api, manifest: Manifest, alias: str) -> Change:
+    place = _alias_place(alias)
+    found, _ = _read(api, place)
+    before = None if found is None else {"targets": found["targets"]}
+    after = {"targets": [manifest.name]}
+    if before and [address_key(target) for target in before["targets"]] == [address_key(manifest.name)]:
+        after = before
+    return Change("Alias", alias, manifest.where, place, before, after, after)
+
+
+def _alias_place(alias: str) -> str:
+    return path("domains", domain_of(alias), "aliases", alias)
+
+
+def _role(manifest: Manifest, before: str, after: str) -> Change:
+    """What else an admin administers stays when only that is asked for which he is."""
+    place = path("admins", manifest.name)
+    was, will = (None if role == "user" else {"role": role} for role in (before, after))
+    return Change("Admin", manifest.name, manifest.where, place, was, will, will or {})
+
+
+def _policy(api: Api, manifest: Manifest, resource: RateLimitPolicy) -> Change:
+    place = path("limits", "policies", manifest.name)
+    spec = resource.spec.to_policy_spec()
     body = spec.model_dump(mode="json", exclude_unset=True)
-    found, etag = _read(api, where, manifest)
-    if found is None:
-        return Change(manifest, where, None, body, body, None)
-    return Change(
-        manifest, where, _normal(RateLimitPolicySpec, found["spec"]), spec.model_dump(mode="json"), body, etag
-    )
+    found, etag = _read(api, place)
+    before, after = None, body
+    if found is not None:
+        before, after = _normal(RateLimitPolicySpec, found["spec"]), spec.model_dump(mode="json")
+    return Change(resource.kind, manifest.name, manifest.where, place, before, after, body, etag)
 
 
 def _normal(model: type[AccountSpec] | type[RateLimitPolicySpec], document: Fields) -> Fields:

@@ -10,6 +10,7 @@ ENTRIES = (
     Entry("serve", "serve", _SERVER, "Run chosen roles against a Postgres of yours"),
     Entry("migrate", "migrate", _SERVER, "Bring the database to this version's schema"),
     Entry("status", "status", _SERVER, "Is it well, and what does it do: health, queue, totals"),
+    Entry("health", "health", _SERVER, "Is the server of these settings ready: for health checks"),
     Entry("version", "version", _SERVER, "The version of this program"),
     Entry("domain", "domain", _MAIL, "Domains and the template of new ones"),
     Entry("user", "user", _MAIL, "Accounts: passwords, quotas, app passwords"),

@@ -1,30 +1,45 @@
-"""Manifests: MailDomain, MailUser and RateLimitPolicy documents, checked whole before anything is sent."""
+"""Manifests: documents of the custom resources, checked whole before anything is sent."""
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
+from mailraven.cli import only_in_a_cluster
+from mailraven.cli.older_names import with_todays_names
 from mailraven.cli.problems import CommandError
 from mailraven.cli.yaml_documents import Document, read_documents
-from mailraven_api.resources import API_VERSION, KINDS, LATER_KINDS, MailDomain, MailUser, RateLimitPolicyResource
+from mailraven_api.kubernetes import API_VERSION, MailDomain, MailUser, RateLimitPolicy, Resource, problem
+from mailraven_api.kubernetes.crd import DEFINITIONS
 
-Resource = MailDomain | MailUser | RateLimitPolicyResource
+KINDS: dict[str, type[Resource]] = {definition.kind: definition.model for definition in DEFINITIONS}
 _ORDER = {kind: number for number, kind in enumerate(KINDS)}
-Secrets = dict[str, dict[str, str]]
+Secret = dict[str, str]
+_Secrets = dict[tuple[str, str], Secret]
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A resource and where it was written."""
+    """A resource and where it was written; `secret` is the one that it names, if that is in the files."""
 
-    resource: Resource
+    resource: MailDomain | MailUser | RateLimitPolicy
     where: str
-    name: str
-    password: str | None = field(default=None, repr=False)
+    secret: Secret | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What the server calls it."""
+        match self.resource:
+            case MailDomain():
+                return self.resource.spec.domain or self.resource.metadata.name
+            case MailUser():
+                return self.resource.spec.address
+            case RateLimitPolicy():
+                return self.resource.metadata.name
 
     @property
     def title(self) -> str:
@@ -32,24 +47,63 @@ class Manifest:
         return f"{self.resource.kind.lower()}/{self.name}"
 
 
-def read_manifests(sources: Sequence[str]) -> list[Manifest]:
-    """In the order in which they can be applied. Raises CommandError with a line for each problem."""
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """In the order in which they can be applied; `notes` are about what was read and means nothing here."""
+
+    items: list[Manifest]
+    notes: list[str]
+
+
+def read_manifests(sources: Sequence[str]) -> Manifests:
+    """Raises CommandError with a line for each problem."""
     documents = [item for source in sources for document in read_documents(source) for item in _items(document)]
     problems: list[str] = []
     secrets = _secrets(documents, problems)
     manifests: list[Manifest] = []
+    notes = _Notes()
     for document in documents:
-        if not _is_secret(document.value):
-            try:
-                manifests.append(_manifest(document, secrets))
-            except CommandError as error:
-                problems += str(error).splitlines()
+        if _is_secret(document.value):
+            continue
+        try:
+            today, resource = _resource(document)
+            if isinstance(resource, MailDomain | MailUser | RateLimitPolicy):
+                manifest = Manifest(resource, document.where(), _secret_of(today, resource, secrets))
+                manifests.append(manifest)
+                notes.add_fields(manifest, today)
+            else:
+                notes.add(
+                    f"{resource.kind} is for clusters", document.where(), only_in_a_cluster.SKIPPED[resource.kind]
+                )
+        except CommandError as error:
+            problems += str(error).splitlines()
     problems += _repeated(manifests)
     if problems:
         raise CommandError("\n".join(problems))
-    if not manifests:
+    if not manifests and not notes.lines():
         raise CommandError("nothing to apply: no document in " + ", ".join(sources))
-    return sorted(manifests, key=lambda manifest: _ORDER[manifest.resource.kind])
+    return Manifests(sorted(manifests, key=lambda manifest: _ORDER[manifest.resource.kind]), notes.lines())
+
+
+class _Notes:
+    """One line for what is the same in many documents."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, what: str, where: str, advice: str) -> None:
+        self._found.setdefault((what, advice), []).append(where)
+
+    def add_fields(self, manifest: Manifest, document: Document) -> None:
+        for path, advice in only_in_a_cluster.fields(manifest.resource, in_files=manifest.secret is not None):
+            self.add(f"spec.{'.'.join(path)} is for clusters", document.where("spec", *path), advice)
+
+    def lines(self) -> list[str]:
+        found = []
+        for (what, advice), (first, *others) in self._found.items():
+            more = f" (and {len(others)} more)" if others else ""
+            found.append(f"{first}{more}: {what}" + (f": {advice}" if advice else ""))
+        return found
 
 
 def _items(document: Document) -> Iterable[Document]:
@@ -65,81 +119,78 @@ def _items(document: Document) -> Iterable[Document]:
     return found
 
 
-def _manifest(document: Document, secrets: Secrets) -> Manifest:
+def _resource(document: Document) -> tuple[Document, Resource]:
+    """The document with today's names, and what it says. Raises CommandError."""
     value = document.value
     if not isinstance(value, dict):
         raise CommandError(f"{document.where()}: expected apiVersion, kind, metadata and spec")
     kind = value.get("kind")
-    if kind in LATER_KINDS:
-        raise CommandError(f"{document.where('kind')}: {kind}: {LATER_KINDS[kind]}")
     if not isinstance(kind, str) or kind not in KINDS:
         raise CommandError(f"{document.where('kind')}: unknown kind {kind!r}: expected one of {', '.join(KINDS)}")
     if value.get("apiVersion") != API_VERSION:
         raise CommandError(f"{document.where('apiVersion')}: expected apiVersion {API_VERSION}")
     if value.get("spec", ...) is None:  # `spec:` with nothing below it
         value = {key: item for key, item in value.items() if key != "spec"}
+    today = with_todays_names(Document(document.source, value, document.lines))
     try:
-        resource = KINDS[kind].model_validate(value)
+        return today, KINDS[kind].model_validate(today.value)
     except ValidationError as error:
-        raise CommandError("\n".join(_explain(document, error))) from None
-    if isinstance(resource, MailUser):
-        return Manifest(resource, document.where(), resource.spec.address, _password(document, resource, secrets))
-    return Manifest(resource, document.where(), resource.metadata.name)
+        raise CommandError("\n".join(_explain(today, error))) from None
 
 
 def _explain(document: Document, error: ValidationError) -> Iterable[str]:
     for detail in error.errors(include_url=False, include_input=False):
-        path = tuple(part for part in detail["loc"])
+        path = detail["loc"]
         name = ".".join(str(part) for part in path)
-        match detail["type"]:
-            case "extra_forbidden":
-                text = f"{name}: unknown field"
-            case "missing":
-                text = f"{name}: missing"
-            case _:
-                text = f"{name}: {detail['msg'].removeprefix('Value error, ')}"
-        yield f"{document.where(*path)}: {text}"
+        place = document.where(*(to_camel(part) if isinstance(part, str) else part for part in path))
+        yield f"{place}: {name}: {problem(detail['type'], detail['msg'])}"
 
 
 def _is_secret(value: Any) -> bool:
     return isinstance(value, dict) and value.get("kind") == "Secret" and value.get("apiVersion") == "v1"
 
 
-def _secrets(documents: Iterable[Document], problems: list[str]) -> Secrets:
-    secrets: Secrets = {}
+def _secrets(documents: Iterable[Document], problems: list[str]) -> _Secrets:
+    """By namespace and name."""
+    secrets: _Secrets = {}
     for document in documents:
         value = document.value
         if not _is_secret(value):
             continue
-        metadata = value.get("metadata")
-        name = metadata.get("name") if isinstance(metadata, dict) else None
-        if not isinstance(name, str) or name in secrets:
+        metadata = _mapping(value.get("metadata"))
+        name = metadata.get("name")
+        key = (str(metadata.get("namespace") or ""), str(name))
+        if not isinstance(name, str) or key in secrets:
             problems.append(f"{document.where('metadata', 'name')}: Secret: expected a name that is not given twice")
             continue
-        secrets[name] = {}
-        for key, text in _mapping(value.get("data")).items():
+        secrets[key] = {}
+        for entry, text in _mapping(value.get("data")).items():
             try:
-                secrets[name][key] = base64.b64decode(str(text), validate=True).decode()
+                secrets[key][entry] = base64.b64decode(str(text), validate=True).decode()
             except (binascii.Error, UnicodeDecodeError, ValueError):
-                problems.append(f"{document.where('data', key)}: Secret {name}: expected base64 of UTF-8 text")
-        secrets[name] |= {key: str(text) for key, text in _mapping(value.get("stringData")).items()}
+                problems.append(f"{document.where('data', entry)}: Secret {name}: expected base64 of UTF-8 text")
+        secrets[key] |= {entry: str(text) for entry, text in _mapping(value.get("stringData")).items()}
     return secrets
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _password(document: Document, user: MailUser, secrets: Secrets) -> str | None:
-    """None also when the Secret is elsewhere: it is needed only for a new account."""
-    wanted = user.spec.password_secret
-    if wanted is None or wanted.name not in secrets:
+def _secret_of(document: Document, resource: Resource, secrets: _Secrets) -> Secret | None:
+    """None also when the Secret is elsewhere. Raises CommandError if it lacks a key."""
+    where: tuple[str, ...]
+    if isinstance(resource, MailUser) and (password := resource.spec.password_secret_ref) is not None:
+        name, keys, where = password.name, [password.key], ("spec", "passwordSecretRef")
+    elif isinstance(resource, MailDomain) and (ref := resource.spec.tls.secret_ref) is not None:
+        name, keys, where = ref.name, ["tls.crt", "tls.key"], ("spec", "tls", "secretRef")
+    else:
         return None
-    try:
-        return secrets[wanted.name][wanted.key]
-    except KeyError:
-        where = document.where("spec", "password_secret")
-        raise CommandError(f"{where}: Secret {wanted.name} has no key {wanted.key}") from None
+    found = secrets.get((resource.metadata.namespace, name))
+    for key in keys:
+        if found is not None and key not in found:
+            raise CommandError(f"{document.where(*where)}: Secret {name} has no key {key}")
+    return found
 
 
 def _repeated(manifests: Sequence[Manifest]) -> Iterable[str]:

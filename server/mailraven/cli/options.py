@@ -56,7 +56,12 @@ Url = Annotated[
 ]  # fmt: skip
 TokenFile = Annotated[
     Path | None,
-    option("--token-file", metavar="FILE", rich_help_panel=SERVER, help="Read the token from FILE."),
+    option(
+        "--token-file",
+        metavar="FILE",
+        rich_help_panel=SERVER,
+        help="Read the token from FILE, as MAILRAVEN_TOKEN_FILE says it for all commands.",
+    ),
 ]
 Output = Annotated[
     Format,

@@ -17,15 +17,16 @@ _HEAD = """\
 
 **Which server.** Commands that talk to a running server find it by the data directory of `mailraven up` (`--data`,
 `MAILRAVEN_DATA`, by default `./data`): its address is there as long as it runs, and its token. For any other server set
-`MAILRAVEN_URL` and `MAILRAVEN_TOKEN`; a token is never an argument, because everybody on a machine can read the
-arguments of everybody. `domain add`, `domain list`, `user add`, `user passwd`, `user list`, `token add` and
-`token delete` also work while no server runs, on the database itself.
+`MAILRAVEN_URL` and `MAILRAVEN_TOKEN` (or `MAILRAVEN_TOKEN_FILE`, a file that holds it); a token is never an argument,
+because everybody on a machine can read the arguments of everybody. `domain add`, `domain list`, `user add`,
+`user passwd`, `user list`, `token add` and `token delete` also work while no server runs, on the database itself.
 
 **Output.** Tables on a terminal. In a pipe a list is one line for each item with tabs between the columns, no heading,
 nothing cut, sizes in octets; a single thing is one line for each field. `--output json` and `--output yaml` give the
 documents of the HTTP API ([openapi.json](openapi.json)). `NO_COLOR` is obeyed.
 
-**Exit codes.** 0: done. 1: a problem was found, which a line on stderr names. 2: wrong usage or settings.
+**Exit codes.** 0: done. 1: a problem was found, which a line on stderr names. 2: wrong usage or settings. 75, of
+`backup create` and `restore`: not now, the same command may succeed later.
 
 **Asking.** What destroys something asks on a terminal; without one it wants `--yes`.
 

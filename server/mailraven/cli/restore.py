@@ -8,9 +8,10 @@ import typer
 from mailraven.cli.backup import KeyFile, Place, run
 from mailraven.cli.groups import Commands
 from mailraven.cli.job_progress import JobProgress
+from mailraven.cli.job_result import ResultFile, concluded
 from mailraven.cli.options import DEFAULT_DATA, Assignments, ConfigFiles, Data, Format, Output, option
 from mailraven.cli.output import Output as Writer
-from mailraven.cli.problems import UsageProblem, reported
+from mailraven.cli.problems import UsageProblem
 from mailraven.cli.progress import ProgressForm, ProgressOption
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def restore(
         bool, typer.Option("--release-queue", help="Send what waited in the queue; else it is held.")
     ] = False,
     key_file: KeyFile = None,
+    result_file: ResultFile = None,
     progress: ProgressOption = ProgressForm.AUTO,
     output: Output = Format.TABLE,
     data: Data = DEFAULT_DATA,
@@ -49,11 +51,12 @@ def restore(
 ) -> None:
     """Bring back a backup. Nothing that is there is changed.
 
-    Without --domain or --account: all of it, into an instance that is empty or not there yet.
+    Without --domain or --account: all of it, into an instance that is empty or not there yet. Exit code 75: something
+    is out of reach or another run is at work.
 
     Example:  mailraven restore --target /srv/backup --data ./new
     """
-    with reported(), JobProgress(progress) as shown:
+    with concluded(result_file) as conclusion, JobProgress(progress) as shown:
         selection = _selection(domain, account, mailbox, since, until, into, beside=beside, merge=merge)
 
         async def work(settings: "Config") -> dict[str, Any]:
@@ -70,6 +73,7 @@ def restore(
                 return found | await _part(settings, repository, snapshot, selection, shown.job, dry_run=dry_run)
 
         document = run(data, config, assignments, work, make=selection is None and not dry_run) | {"dry_run": dry_run}
+        conclusion.document = _concluded(document)
         Writer(output).done(_sentence(document), document)
 
 
@@ -127,7 +131,12 @@ async def _whole(
             instance.database, instance.blobs, repository, snapshot, job,
             dry_run=dry_run, hold_queue=not release_queue, sealing_keys=keys,
         )  # fmt: skip
-    return {"rows": done.rows, "messages": done.bodies, "blobs_written": done.blobs_written, "held": done.held}
+    rows = {table.name: table.rows for table in snapshot.tables}
+    return {
+        "rows": done.rows, "domains": rows.get("domain", 0), "accounts": rows.get("account", 0),
+        "mailboxes": rows.get("mailbox", 0), "messages": done.bodies, "blobs_written": done.blobs_written,
+        "held": done.held,
+    }  # fmt: skip
 
 
 async def _part(
@@ -159,6 +168,11 @@ async def _part(
         "accounts_made": done.accounts_made, "accounts_filled": done.accounts_filled, "messages": done.messages,
         "present": done.present,
     }  # fmt: skip
+
+
+def _concluded(document: dict[str, Any]) -> dict[str, Any]:
+    """Numbers in place of lists, which may be long."""
+    return {key: len(value) if isinstance(value, list) else value for key, value in document.items()}
 
 
 def _sentence(document: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ def up(
     user: Annotated[
         list[str] | None, option(metavar="ADDRESS", help="Add a user; repeatable. [first start: alice and bob]")
     ] = None,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Make no demo users at the first start.")] = False,
     ready_file: Annotated[
         Path | None,
         option(
@@ -53,6 +54,7 @@ def up(
         hostname=hostname,
         domain=domain,
         users=tuple(user or ()),
+        demo=not no_demo,
         ready_file=ready_file,
         assignments=tuple(assignments or ()),
         console=sys.stderr.isatty(),

@@ -4,7 +4,7 @@ Everything else (domains, accounts, limits) lives in Postgres and changes withou
 """
 
 from mailraven.config.auth import AuthConfig
-from mailraven.config.backup import BackupConfig
+from mailraven.config.backup import BackupConfig, BackupS3Config
 from mailraven.config.blobs import BlobsConfig, S3Config
 from mailraven.config.config import Config
 from mailraven.config.database import DatabaseConfig
@@ -18,10 +18,12 @@ from mailraven.config.log import LogConfig
 from mailraven.config.secrets import SecretsConfig
 from mailraven.config.smtp import SmtpConfig
 from mailraven.config.tls import TlsConfig
+from mailraven.config.variables import variable_of
 
 __all__ = [
     "AuthConfig",
     "BackupConfig",
+    "BackupS3Config",
     "BlobsConfig",
     "Config",
     "ConfigError",
@@ -37,4 +39,5 @@ __all__ = [
     "SmtpConfig",
     "TlsConfig",
     "load",
+    "variable_of",
 ]

@@ -8,6 +8,11 @@ from mailraven.config.blobs import S3Config
 from mailraven.config.section import Section
 
 
+class BackupS3Config(S3Config):
+    """The service of a target that is s3://BUCKET/PREFIX, which has bucket and prefix. What is not set here is that of
+    blobs.s3, whatever stands below as its default."""
+
+
 class BackupConfig(Section):
     """Where backups go and how long they stay (`mailraven backup`)."""
 
@@ -24,5 +29,4 @@ class BackupConfig(Section):
     """of so many weeks,"""
     keep_monthly: int = Field(default=0, ge=0, le=10_000)
     """and of so many months."""
-    s3: S3Config = S3Config()
-    """The service of an s3:// target; what is not set here is that of blobs.s3."""
+    s3: BackupS3Config = BackupS3Config()

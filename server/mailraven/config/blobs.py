@@ -15,13 +15,21 @@ class S3Config(Section):
     endpoint: str = ""
     """Host and port of the service, such as s3.eu-central-1.amazonaws.com or minio:9000."""
     bucket: str = "mailraven"
-    """The bucket; it has to exist."""
+    """The bucket; it has to exist, but for create_bucket."""
+    create_bucket: bool = False
+    """Make the bucket when it is missing; for a service of your own."""
     prefix: str = ""
     """Put before every key, so that several installations can share a bucket."""
     region: str = ""
     """The region, where the service wants one."""
     secure: bool = True
     """Whether to use TLS."""
+    credentials: Literal["keys", "workload"] = "keys"
+    """`keys`: access_key and secret_key. `workload`: what the platform gives the process, renewed by itself: a web
+    identity token (AWS_WEB_IDENTITY_TOKEN_FILE and AWS_ROLE_ARN, as on EKS), a container's credentials
+    (AWS_CONTAINER_CREDENTIALS_FULL_URI), or those of the machine."""
+    sts_endpoint: str = ""
+    """The URL where `workload` changes its token into keys; empty: that of AWS for AWS_REGION."""
     access_key: str = ""
     """The access key id."""
     secret_key: SecretStr | None = None

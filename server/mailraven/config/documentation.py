@@ -10,9 +10,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from mailraven.config.config import Config
-from mailraven.config.loading import PREFIX
 from mailraven.config.section import Section
 from mailraven.config.units import UNIT_NAMES
+from mailraven.config.variables import variable_of
 
 _HEAD = """\
 # Configuration
@@ -76,7 +76,7 @@ def _row(path: tuple[str, ...], field: FieldInfo) -> str:
     meaning = " ".join((field.description or "").split()).replace("|", "\\|")
     return _ROW.format(
         key=".".join(path),
-        variable=PREFIX + "__".join(part.upper() for part in path),
+        variable=variable_of(path),
         type=_type_name(field),
         default=_default(field),
         meaning=meaning,

@@ -14,8 +14,8 @@ from mailraven.config.config import Config
 from mailraven.config.errors import ConfigError
 from mailraven.config.listeners import ClientListener
 from mailraven.config.section import Section
+from mailraven.config.variables import PREFIX, meant_variable
 
-PREFIX = "MAILRAVEN_"
 # A secret may come from a file: KEY_file beside KEY.
 _SECRETS = (("database", "url"), ("blobs", "s3", "secret_key"), ("backup", "s3", "secret_key"), ("secrets", "key"))
 
@@ -106,6 +106,7 @@ def _is_section(key: Key) -> bool:
 
 def _from_environment(environ: Mapping[str, str]) -> Values:
     values: Values = {}
+    problems: list[str] = []
     for variable, text in environ.items():
         if not variable.startswith(PREFIX) or text == "":
             continue
@@ -114,6 +115,10 @@ def _from_environment(environ: Mapping[str, str]) -> Values:
         # like for every Service of that name.
         if len(key) > 1 or key[0] in Config.model_fields:
             values[key] = (text, f"variable {variable}")
+        elif (meant := meant_variable(variable)) and not text.startswith("tcp://"):
+            problems.append(f"variable {variable}: no such setting; did you mean {meant}?")
+    if problems:
+        raise ConfigError(problems)
     return values
 
 

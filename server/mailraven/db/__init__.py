@@ -5,7 +5,8 @@ from mailraven.db.lease import acquire_lease, release_lease
 from mailraven.db.listen import Listener
 from mailraven.db.migrate import MigrationError, migrate, pending_migrations
 from mailraven.db.notify import Notifier
-from mailraven.db.pool import Connection, Database, DatabaseUnavailable
+from mailraven.db.pool import Connection, Database
+from mailraven.db.reach import DatabaseUnavailable
 
 __all__ = [
     "Connection",

@@ -10,6 +10,8 @@ from typing import Any
 import asyncpg
 import structlog
 
+from mailraven.db.reach import address_of, reason_of
+
 Callback = Callable[[str | None], None]
 
 _log = structlog.get_logger(component="db")
@@ -65,9 +67,10 @@ class Listener:
                 await self._listen_until_broken()
                 failures = 0
             except Exception as error:  # noqa: BLE001 - whatever it was, the process must not go deaf
-                _log.warning("listener lost its connection", error=type(error).__name__)
+                where, pause = address_of(self._dsn), _pause(failures)
+                _log.warning("not listening", database=where, reason=reason_of(error), retry_seconds=pause)
             self._connected.clear()
-            await asyncio.sleep(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)])
+            await asyncio.sleep(_pause(failures))
             failures += 1
 
     async def _listen_until_broken(self) -> None:
@@ -93,6 +96,10 @@ class Listener:
     def _received(self, _connection: Any, _pid: int, channel: str, payload: object) -> None:
         for callback in list(self._callbacks.get(channel, ())):
             _call(callback, str(payload))
+
+
+def _pause(failures: int) -> float:
+    return _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
 
 
 def _call(callback: Callback, payload: str | None) -> None:

@@ -1,7 +1,10 @@
 """Numbered SQL migrations: applied once, in order, each in a transaction, under an advisory lock, with checksums.
 
 Rule (expand/contract): a migration may add; what it makes obsolete is dropped one release later, so that version N
-and N-1 run side by side on one schema. A migration that has been released is never edited: its checksum is kept.
+and N-1 run side by side on one schema. What drops or renames says `-- needs: NNNN` in a line of its own: the oldest
+schema whose programs do without what goes. Programs that know as much run on the newer schema, so that an upgrade needs
+no pause and can be taken back; older ones refuse. A migration that has been released is never edited: its checksum is
+kept.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ from typing import Any
 
 import asyncpg
 
-from mailraven.db.pool import DatabaseUnavailable
+from mailraven.db.reach import reaching
 
 _LOCK = 0x6D61696C7276  # "mailrv"
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now())
+    applied_at timestamptz NOT NULL DEFAULT now());
+ALTER TABLE schema_migration ADD COLUMN IF NOT EXISTS needs integer
 """
+_NEEDS = re.compile(r"^-- needs: (\d{4})$", re.MULTILINE)
+# The column is not there before the first migration of a program that knows it.
+_APPLIED = "SELECT version, sha256, (to_jsonb(s) ->> 'needs')::integer AS needs FROM schema_migration s"
 
 
 class MigrationError(Exception):
@@ -36,6 +43,12 @@ class Migration:
     version: int
     name: str
     sql: str
+
+    @property
+    def needs(self) -> int:
+        """The oldest schema whose programs run with this migration applied; 1: any."""
+        match = _NEEDS.search(self.sql)
+        return int(match[1]) if match else 1
 
     @property
     def sha256(self) -> str:
@@ -57,17 +70,18 @@ def load_migrations() -> list[Migration]:
 
 
 async def pending_migrations(connection: Any) -> list[Migration]:
-    """Those not applied yet.
+    """Those not applied yet. A newer schema is current too, as long as it has what this program needs.
 
     Raises:
-        MigrationError: when the schema is newer than this program, or an applied migration was edited.
+        MigrationError: when the schema is too new for this program, or an applied migration was edited.
     """
     exists = await connection.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL")
-    rows = await connection.fetch("SELECT version, sha256 FROM schema_migration") if exists else []
+    rows = await connection.fetch(_APPLIED) if exists else []
     applied = {row["version"]: row["sha256"] for row in rows}
     known = load_migrations()
     newest = max(applied, default=0)
-    if newest > len(known):
+    # No word of what it needs: as if it needed itself.
+    if any(len(known) < (row["needs"] or row["version"]) for row in rows if row["version"] > len(known)):
         raise MigrationError(
             f"the database has schema version {newest}, this program knows {len(known)}: downgrade is not supported, "
             "run the newer version"
@@ -79,11 +93,13 @@ async def pending_migrations(connection: Any) -> list[Migration]:
 
 
 async def migrate(dsn: str) -> list[Migration]:
-    """Bring the schema to this version; safe to run from many processes at once. Returns what was applied."""
-    try:
+    """Bring the schema to this version; safe to run from many processes at once. Returns what was applied.
+
+    Raises:
+        DatabaseUnavailable, MigrationError.
+    """
+    with reaching(dsn):
         connection = await asyncpg.connect(dsn, timeout=10, server_settings={"application_name": "mailraven-migrate"})
-    except (TimeoutError, OSError, asyncpg.CannotConnectNowError) as error:
-        raise DatabaseUnavailable(f"database does not answer: {type(error).__name__}") from error
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         await connection.execute(_TABLE)
@@ -92,12 +108,15 @@ async def migrate(dsn: str) -> list[Migration]:
             async with connection.transaction():
                 await connection.execute(migration.sql)
                 await connection.execute(
-                    "INSERT INTO schema_migration (version, name, sha256) VALUES ($1, $2, $3)",
+                    "INSERT INTO schema_migration (version, name, sha256, needs) VALUES ($1, $2, $3, $4)",
                     migration.version,
                     migration.name,
                     migration.sha256,
+                    migration.needs,
                 )
             applied.append(migration)
-        return applied
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(f"the database's user may not make tables: {error}") from error
     finally:
         await connection.close()
+    return applied

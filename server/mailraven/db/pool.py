@@ -11,13 +11,10 @@ import asyncpg
 
 from mailraven.db.listen import Listener
 from mailraven.db.notify import Notifier
+from mailraven.db.reach import DatabaseUnavailable, reaching
 
 Connection: TypeAlias = Any
 """A connection borrowed from the pool (asyncpg.pool.PoolConnectionProxy)."""
-
-
-class DatabaseUnavailable(Exception):
-    """Postgres cannot be reached, is starting, stopping or out of resources: the same request may succeed later."""
 
 
 # Everything that is the server's or the network's state, not the statement's fault.
@@ -77,7 +74,7 @@ class Database:
             DatabaseUnavailable: when Postgres does not answer.
         """
         settings = {"application_name": application_name}
-        try:
+        with reaching(dsn):
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
@@ -88,10 +85,6 @@ class Database:
                 server_settings=settings,
                 connection_class=_PooledConnection,
             )
-        except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
-            raise DatabaseUnavailable(f"database refuses the connection: {error}") from error
-        except _AWAY as error:
-            raise DatabaseUnavailable(f"database does not answer: {type(error).__name__}") from error
         listener = Listener(dsn, settings)
         return cls(pool, listener, Notifier(pool))
 

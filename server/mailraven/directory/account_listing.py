@@ -16,8 +16,11 @@ _SELECT = """
 SELECT c.id, c.localpart, d.name AS domain, c.display_name, c.role, c.suspended, c.disabled, c.quota_bytes, c.limits,
        c.labels, c.forwarding, c.vacation, c.sending_held, c.password_hash IS NOT NULL AS has_password,
        c.totp_confirmed_at IS NOT NULL AS totp, c.version, c.created_at, c.updated_at,
-       (SELECT coalesce(sum(m.bytes), 0)::bigint FROM mailbox m WHERE m.account_id = c.id) AS used_bytes
+       held.used_bytes, held.messages
   FROM account c JOIN domain d ON d.id = c.domain_id
+ CROSS JOIN LATERAL (SELECT coalesce(sum(m.bytes), 0)::bigint AS used_bytes,
+                            coalesce(sum(m.messages), 0)::bigint AS messages
+                       FROM mailbox m WHERE m.account_id = c.id) held
 """
 
 

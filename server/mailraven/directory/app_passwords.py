@@ -15,6 +15,7 @@ import structlog
 
 from mailraven.db import Connection, Database, DatabaseUnavailable
 from mailraven.directory import codes
+from mailraven.directory.address import Address
 from mailraven.directory.errors import AppPasswordExists, InvalidValue, NoSuchAccount, NoSuchAppPassword
 from mailraven.directory.locks import notify
 
@@ -40,6 +41,11 @@ RETURNING id, name, protocols, created_at, expires_at, last_used_at
 """
 _LIST = """
 SELECT id, name, protocols, created_at, expires_at, last_used_at FROM app_password WHERE account_id = $1 ORDER BY id
+"""
+_LIST_ALL = """
+SELECT p.id, p.name, p.protocols, p.created_at, p.expires_at, p.last_used_at, c.localpart, d.name AS domain
+  FROM app_password p JOIN account c ON c.id = p.account_id JOIN domain d ON d.id = c.domain_id
+ WHERE p.id > $1 AND ($2::bigint[] IS NULL OR c.domain_id = ANY ($2)) ORDER BY p.id LIMIT $3
 """
 _DELETE = """
 DELETE FROM app_password WHERE account_id = $1 AND id = $2
@@ -94,6 +100,19 @@ async def list_app_passwords(connection: Connection, account_id: int) -> list[Ap
     """All of an account, oldest first; also those that have expired, until the next one is made."""
     rows = await connection.fetch(_LIST, account_id)
     return [_entry(row) for row in rows]
+
+
+async def list_all_app_passwords(
+    connection: Connection, domain_ids: Collection[int] | None, *, after: int | None = None, limit: int = 100
+) -> list[tuple[str, AppPasswordEntry]]:
+    """With the address of the account, oldest first. `domain_ids`: of accounts of these domains; None: of all."""
+    wanted = None if domain_ids is None else list(domain_ids)
+    found = []
+    for row in await connection.fetch(_LIST_ALL, after or 0, wanted, limit):
+        fields = dict(row)
+        address = Address(fields.pop("localpart"), fields.pop("domain"))
+        found.append((str(address), AppPasswordEntry(**fields | {"protocols": tuple(fields["protocols"])})))
+    return found
 
 
 async def delete_app_password(connection: Connection, account_id: int, app_password_id: int) -> AppPasswordEntry:

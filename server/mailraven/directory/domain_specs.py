@@ -81,6 +81,8 @@ def document_of(spec: DomainSpec, *, name: str) -> Document:
         if (target.key, target.domain) == (CATCH_ALL, name):
             raise InvalidValue("the catch-all points at itself")
         document["catch_all"] = str(target)
+    if spec.hostname is not None:
+        document["hostname"] = domain_name(spec.hostname)
     if spec.aliases:
         names = list(dict.fromkeys(domain_name(alias) for alias in spec.aliases))
         if name in names:

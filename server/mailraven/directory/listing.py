@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from mailraven.db import Connection
@@ -63,6 +64,24 @@ async def list_aliases(connection: Connection, domain: str, *, after: str = "", 
         _page(limit),
     )
     return [Alias(str(Address(row["localpart"], name)), tuple(row["targets"])) for row in rows]
+
+
+async def list_all_aliases(
+    connection: Connection, domain_ids: Collection[int] | None, *, after: str = "", limit: int = PAGE
+) -> list[Alias]:
+    """Of these domains (None: of all), by domain and localpart. Raises AddressError for `after`."""
+    last = parse_address(after) if after else Address("", "")
+    rows = await connection.fetch(
+        "SELECT d.name, a.localpart, array_agg(a.target ORDER BY a.target) AS targets"
+        "  FROM alias a JOIN domain d ON d.id = a.domain_id"
+        " WHERE (d.name, a.localpart) > ($1, $2) AND ($3::bigint[] IS NULL OR a.domain_id = ANY ($3))"
+        " GROUP BY d.name, a.localpart ORDER BY d.name, a.localpart LIMIT $4",
+        last.domain,
+        last.key,
+        None if domain_ids is None else list(domain_ids),
+        _page(limit),
+    )
+    return [Alias(str(Address(row["localpart"], row["name"])), tuple(row["targets"])) for row in rows]
 
 
 async def find_alias(connection: Connection, address: Address) -> Alias | None:

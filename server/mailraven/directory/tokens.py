@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from mailraven.db import Connection
 from mailraven.directory.address import Address, normalize_domain
 from mailraven.directory.errors import InvalidValue, NoSuchDomain, NoSuchToken, TokenExists
 from mailraven.directory.roles import Role, least
 
+BOOTSTRAP = "bootstrap"
+"""The first token of an installation: that of `mailraven up`, or of the file http.admin_token_file."""
 PREFIX = "mr_"  # lets secret scanners find one in the wrong place
 RESOURCES = (
     "domains",
@@ -47,6 +51,15 @@ SELECT t.name, t.role, t.scopes, t.domain_ids, c.localpart, d.name AS domain, t.
        t.last_used_at, t.created_by,
        ARRAY(SELECT m.name FROM domain m WHERE m.id = ANY (t.domain_ids) ORDER BY m.name) AS domains
   FROM api_token t LEFT JOIN account c ON c.id = t.account_id LEFT JOIN domain d ON d.id = c.domain_id
+"""
+
+_KEEP = """
+INSERT INTO api_token AS t (name, sha256, role, scopes, created_by) VALUES ($1, $2, $3, '{*}', '')
+ON CONFLICT (name) DO UPDATE
+   SET sha256 = excluded.sha256, role = excluded.role, scopes = excluded.scopes, account_id = NULL, domain_ids = '{}',
+       expires_at = NULL, created_at = now(), last_used_at = NULL
+ WHERE (t.sha256, t.role, t.scopes) IS DISTINCT FROM (excluded.sha256, excluded.role, excluded.scopes)
+    OR t.domain_ids <> '{}' OR t.account_id IS NOT NULL OR t.expires_at IS NOT NULL
 """
 
 
@@ -130,6 +143,21 @@ async def store_token(connection: Connection, name: str, secret: str, new: NewTo
     )
     if status != "INSERT 0 1":
         raise TokenExists(f"token {name} exists")
+
+
+async def keep_token(connection: Connection, name: str, secret: str) -> bool:
+    """Make a secret made elsewhere that of the service `name`, which may do everything; whether it was not so before.
+
+    What the name's secret was until now is refused from then on. Raises InvalidValue, TokenExists (the secret is
+    another token's).
+    """
+    if not _SECRET.fullmatch(secret):
+        raise InvalidValue(f"a token is {PREFIX} and 32 random bytes in URL-safe base64")
+    try:
+        status = await connection.execute(_KEEP, name, _digest(secret), Role.SUPER_ADMIN.value)
+    except asyncpg.UniqueViolationError as error:
+        raise TokenExists(f"the secret for {name} is another token's") from error
+    return bool(status == "INSERT 0 1")
 
 
 async def rotate_token(connection: Connection, name: str, *, expires_at: datetime | None) -> str:

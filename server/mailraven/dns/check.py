@@ -34,10 +34,13 @@ class Finding:
 
 
 async def check_records(
-    resolver: Resolver, records: Sequence[Record], hostname: str, *, timeout: float = 15.0
+    resolver: Resolver, records: Sequence[Record], hostname: str, *, greeting: str = "", timeout: float = 15.0
 ) -> list[Finding]:
-    """A finding for each record, then those about the host itself. What takes too long is an error, the rest counts."""
-    checker = _Checker(resolver, hostname)
+    """A finding for each record, then those about the host itself. What takes too long is an error, the rest counts.
+
+    `greeting` is what the server calls itself when it sends mail, where that is not `hostname`.
+    """
+    checker = _Checker(resolver, hostname, greeting or hostname)
     tasks = [asyncio.create_task(checker.record(record)) for record in records]
     host = asyncio.create_task(checker.host())
     try:
@@ -57,9 +60,10 @@ async def check_records(
 
 
 class _Checker:
-    def __init__(self, resolver: Resolver, hostname: str) -> None:
+    def __init__(self, resolver: Resolver, hostname: str, greeting: str) -> None:
         self._resolver = resolver
         self._hostname = hostname
+        self._greeting = greeting
         self._slots = asyncio.Semaphore(_AT_A_TIME)
 
     async def record(self, record: Record) -> Finding:
@@ -109,7 +113,7 @@ class _Checker:
             names, judgement = [], Judgement("error", str(error))
         # Mail may leave from another address than it comes in at: worth knowing, not wrong as such.
         return Finding(
-            name, "PTR", "reverse", judgement.state, self._hostname, _cut(names), judgement.detail, required=False
+            name, "PTR", "reverse", judgement.state, self._greeting, _cut(names), judgement.detail, required=False
         )
 
     async def _judge_reverse(self, address: str, names: Sequence[str]) -> Judgement:
@@ -124,9 +128,9 @@ class _Checker:
             except DnsError:
                 continue
             if address in back:
-                if self._hostname in names:
+                if self._greeting in names:
                     return Judgement("ok")
-                return Judgement("differs", f"{address} is called {name}, and this server says {self._hostname}")
+                return Judgement("differs", f"{address} is called {name}, and this server says {self._greeting}")
         return Judgement("differs", f"no name of {address} leads back to it")
 
     async def _ask(self, name: str, kind: str) -> list[str]:

@@ -48,7 +48,7 @@ class PublishedKey:
 
 
 def domain_records(domain: str, hostname: str, keys: Sequence[PublishedKey] = ()) -> list[Record]:
-    """All records of `domain`, whose mail goes to and comes from `hostname`. Names are A-labels."""
+    """All records of `domain`, whose mail goes to `hostname`. Names are A-labels."""
     found = [
         Record(domain, "MX", f"10 {hostname}", "mx"),
         Record(domain, "TXT", "v=spf1 mx -all", "spf"),  # RFC 7208 §4.5, §5.4

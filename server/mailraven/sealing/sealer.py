@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import os
 from collections.abc import Sequence
@@ -12,28 +11,27 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from mailraven.config.errors import ConfigError
-from mailraven.config.secrets import SecretsConfig
+from mailraven.config.secrets import KEY_LENGTH, SecretsConfig, decode_master_key
 from mailraven.sealing.errors import NoMasterKey, SealBroken, WrongMasterKey
 
 _VERSION = b"\x01"
 _ID_LENGTH = 4
 _NONCE_LENGTH = 12  # random: good for 2^32 values under one key (SP 800-38D §8.3)
 _TAG_LENGTH = 16
-_KEY_LENGTH = 32
 _HEAD = len(_VERSION) + _ID_LENGTH + _NONCE_LENGTH
 
 
 def new_master_key() -> str:
     """32 random bytes in base64, as the settings have them."""
-    return base64.b64encode(os.urandom(_KEY_LENGTH)).decode("ascii")
+    return base64.b64encode(os.urandom(KEY_LENGTH)).decode("ascii")
 
 
 class Sealer:
     """The first key seals, all of them open: a new key is put before the old ones, then everything is sealed anew."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        if any(len(key) != _KEY_LENGTH for key in keys):
-            raise ValueError(f"expected master keys of {_KEY_LENGTH} bytes")
+        if any(len(key) != KEY_LENGTH for key in keys):
+            raise ValueError(f"expected master keys of {KEY_LENGTH} bytes")
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._first = _key_id(keys[0]) if keys else None
 
@@ -100,9 +98,6 @@ def _key_id(key: bytes) -> bytes:
 
 def _decode(text: str, name: str) -> bytes:
     try:
-        key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != _KEY_LENGTH:
-        raise ConfigError([f"{name}: expected the base64 of {_KEY_LENGTH} bytes (`openssl rand -base64 32` makes one)"])
-    return key
+        return decode_master_key(text)
+    except ValueError as error:
+        raise ConfigError([f"{name}: {error}"]) from None

@@ -6,6 +6,7 @@ Each check is bounded in time and fails for itself: one that cannot be made is `
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import ssl
@@ -17,6 +18,7 @@ from mailraven import __version__, queue
 from mailraven.blobs import BlobStore, BlobUnavailable
 from mailraven.config import Config
 from mailraven.db import Connection, Database, DatabaseUnavailable, pending_migrations
+from mailraven.directory.domain_specs import effective
 from mailraven.dns import PublishedKey, Resolver, check_records, domain_records
 from mailraven.verify.finding import Finding, Severity
 
@@ -205,7 +207,7 @@ async def _expect(reader: asyncio.StreamReader, start: bytes) -> None:
 async def _dns(config: Config, database: Database, resolver: Resolver) -> list[Finding]:
     async with database.acquire() as connection:
         rows = await connection.fetch(
-            "SELECT id, name FROM domain WHERE NOT suspended ORDER BY name LIMIT $1", _DOMAINS
+            "SELECT id, name, template, spec FROM domain WHERE NOT suspended ORDER BY name LIMIT $1", _DOMAINS
         )
         keys = await connection.fetch(
             "SELECT domain_id, selector, algorithm, public_key, state FROM dkim_key WHERE state = 'active'"
@@ -217,8 +219,9 @@ async def _dns(config: Config, database: Database, resolver: Resolver) -> list[F
             for key in keys
             if key["domain_id"] == row["id"]
         ]
-        records = domain_records(row["name"], config.hostname, own)
-        findings = await check_records(resolver, records, config.hostname, timeout=_CONNECT)
+        hostname = effective(json.loads(row["template"]), json.loads(row["spec"])).hostname or config.hostname
+        records = domain_records(row["name"], hostname, own)
+        findings = await check_records(resolver, records, hostname, greeting=config.hostname, timeout=_CONNECT)
         wrong = [one for one in findings if one.state != "ok" and one.required]
         check = f"dns {row['name']}"
         if not wrong:

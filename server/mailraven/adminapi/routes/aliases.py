@@ -1,4 +1,4 @@
-"""/api/v1/domains/{domain}/aliases: other addresses of accounts, lists, the catch-all."""
+"""/api/v1/domains/{domain}/aliases: other addresses of accounts, lists, the catch-all. /api/v1/aliases: all of them."""
 
 from typing import Annotated
 
@@ -16,12 +16,24 @@ from mailraven.directory import Alias as Stored
 from mailraven_api.alias import Alias, AliasCreate, AliasSpec
 
 router = APIRouter(prefix="/api/v1/domains/{domain}/aliases", tags=["aliases"])
+everywhere = APIRouter(prefix="/api/v1/aliases", tags=["aliases"])
 
 Reader = Annotated[Principal, Depends(allow("domains:read", Who.DOMAIN))]
 Admin = Annotated[Principal, Depends(allow("domains:write", Who.DOMAIN))]
 Localpart = Annotated[
     str, InPath(max_length=320, description="What stands before the @, or the whole address. `*` is the catch-all.")
 ]
+
+
+@everywhere.get("", summary="List the aliases of all domains")
+async def list_all_aliases(
+    api: Api, principal: Annotated[Principal, Depends(allow("domains:read", Who.ADMINS))], paging: Paging
+) -> Page[Alias]:
+    """By domain and localpart; a domain-admin sees those of his domains."""
+    after, domains = paging.after, principal.administered()
+    async with api.database.acquire() as connection:
+        found = await listing.list_all_aliases(connection, domains, after=after, limit=paging.fetch)
+    return paging.page(found, lambda alias: alias.address, _shown)
 
 
 @router.get("", summary="List the aliases of a domain", responses=problems(404))

@@ -1,4 +1,6 @@
-"""/api/v1/accounts/{address}: password, second factor, app passwords and sessions of an account."""
+"""/api/v1/accounts/{address}: password, second factor, app passwords and sessions of an account.
+/api/v1/app-passwords: those of all accounts.
+"""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -7,14 +9,27 @@ from fastapi import APIRouter, Depends, Path
 
 from mailraven.adminapi import credential_actions
 from mailraven.adminapi.access import Principal, Who, allow, change
-from mailraven.adminapi.paging import Page
+from mailraven.adminapi.paging import Page, Paging
 from mailraven.adminapi.problems import ApiProblem, problems
 from mailraven.adminapi.services import Api
-from mailraven.directory.app_passwords import create_app_password, delete_app_password, list_app_passwords
+from mailraven.directory.app_passwords import (
+    create_app_password,
+    delete_app_password,
+    list_all_app_passwords,
+    list_app_passwords,
+)
 from mailraven.directory.web_sessions import list_sessions
-from mailraven_api.credentials import AppPassword, AppPasswordCreate, AppPasswordSecret, BrowserSession, NewPassword
+from mailraven_api.credentials import (
+    AccountAppPassword,
+    AppPassword,
+    AppPasswordCreate,
+    AppPasswordSecret,
+    BrowserSession,
+    NewPassword,
+)
 
 router = APIRouter(prefix="/api/v1/accounts/{address}", tags=["credentials"])
+everywhere = APIRouter(prefix="/api/v1/app-passwords", tags=["credentials"])
 
 Reader = Annotated[Principal, Depends(allow("accounts:read", Who.ACCOUNT))]
 Writer = Annotated[Principal, Depends(allow("accounts:write", Who.ACCOUNT))]
@@ -32,6 +47,17 @@ async def reset_totp(api: Api, principal: Writer) -> None:
     changes where there is none.
     """
     await credential_actions.reset_second_factor(api, principal)
+
+
+@everywhere.get("", summary="List the app passwords of all accounts")
+async def list_app_passwords_of_all(
+    api: Api, principal: Annotated[Principal, Depends(allow("accounts:read", Who.ADMINS))], paging: Paging
+) -> Page[AccountAppPassword]:
+    """In the order in which they were made; a domain-admin sees those of his domains."""
+    after, domains = paging.after_id, principal.administered()
+    async with api.database.acquire() as connection:
+        found = await list_all_app_passwords(connection, domains, after=after, limit=paging.fetch)
+    return paging.page(found, lambda one: one[1].id, lambda one: AccountAppPassword(address=one[0], **asdict(one[1])))
 
 
 @router.get("/app-passwords", summary="List app passwords", responses=problems(404))

@@ -39,31 +39,32 @@ async def get_dns_records(
     accept: Annotated[str, Header(max_length=1000, include_in_schema=False)] = "",
 ) -> DnsRecords | Response:
     """As JSON, or with `format=zone` or `Accept: text/plain` as text."""
-    name, records = await _records(api, principal, alias)
-    hints = _hints(api.config.hostname)
+    name, hostname, records = await _records(api, principal, alias)
+    hints = _hints(hostname, api.config.hostname)
     if shape == "zone" or (shape is None and accept.partition(",")[0].partition(";")[0].strip() == "text/plain"):
         return PlainTextResponse(zone_text(records) + "".join(f"; {hint}\n" for hint in hints))
     shown = tuple(shown_record(record) for record in records)
-    return DnsRecords(domain=name, hostname=api.config.hostname, records=shown, hints=hints)
+    return DnsRecords(domain=name, hostname=hostname, records=shown, hints=hints)
 
 
 @router.get("/check", summary="Compare with the DNS", responses=problems(404))
 async def check_dns(api: Api, principal: Reader, domain: DomainName, alias: Alias = None) -> DnsCheck:
     """Asks the DNS for every record, all at once; takes at most 15 seconds."""
-    name, records = await _records(api, principal, alias)
+    name, hostname, records = await _records(api, principal, alias)
     delivery = api.config.delivery
     resolver = Resolver(delivery.resolver, timeout=min(delivery.dns_timeout, _LOOKUP_SECONDS))
-    findings = await check_records(resolver, records, api.config.hostname)
+    findings = await check_records(resolver, records, hostname, greeting=api.config.hostname)
     return DnsCheck(
         domain=name,
-        hostname=api.config.hostname,
+        hostname=hostname,
         ok=all(finding.state == "ok" for finding in findings if finding.required),
         checked_at=dt.datetime.now(dt.UTC),
         findings=tuple(DnsFinding(**asdict(finding)) for finding in findings),
     )
 
 
-async def _records(api: ApiServices, principal: Principal, alias: str | None) -> tuple[str, list[Record]]:
+async def _records(api: ApiServices, principal: Principal, alias: str | None) -> tuple[str, str, list[Record]]:
+    """The name, the host that takes its mail, and what is to be published."""
     domain = principal.domain
     async with api.database.acquire() as connection:
         keys = await dkim.published_keys(connection, domain.id, dt.datetime.now(dt.UTC))
@@ -73,13 +74,14 @@ async def _records(api: ApiServices, principal: Principal, alias: str | None) ->
         name = domain_specs.domain_name(alias)
         if name not in holds.aliases:
             raise ApiProblem(404, f"{name} is not another name of {domain.name}.")
-    return name, domain_records(name, api.config.hostname, [key.published for key in keys])
+    hostname = holds.hostname or api.config.hostname
+    return name, hostname, domain_records(name, hostname, [key.published for key in keys])
 
 
-def _hints(hostname: str) -> tuple[str, ...]:
+def _hints(hostname: str, greeting: str) -> tuple[str, ...]:
     return (
         f"{hostname} needs an A record, and an AAAA record if it has an IPv6 address; it must not be a CNAME.",
-        f"The reverse name (PTR) of the address that mail leaves from should be {hostname}.",
+        f"The reverse name (PTR) of the address that mail leaves from should be {greeting}.",
     )
 
 

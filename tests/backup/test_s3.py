@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from mailraven.backup.create import create
-from mailraven.backup.errors import BackupError, NoRepository
+from mailraven.backup.errors import BackupError, NoRepository, TargetUnavailable
 from mailraven.backup.place import open_place
 from mailraven.backup.progress import Progress
 from mailraven.backup.prune import prune
@@ -18,6 +18,7 @@ from mailraven.backup.restore import restore_all
 from mailraven.backup.retention import Retention
 from mailraven.backup.verify import verify_snapshot
 from mailraven.blobs import BlobUnavailable
+from mailraven.cli.job_result import is_temporary
 from mailraven.config import BackupConfig, BackupS3Config, ConfigError, S3Config
 from mailraven.testing.s3_server import S3Server
 
@@ -94,6 +95,16 @@ async def test_a_bucket_is_made_where_that_is_asked_for(s3: S3Server) -> None:
     async with Repository.open(store, "write"):
         pass
     await store.close()
+
+
+async def test_a_bucket_that_is_not_there_is_no_matter_of_time(s3: S3Server) -> None:
+    store = await open_place("s3://no-such-bucket", BackupConfig(), service(s3), write=True)
+    with pytest.raises(TargetUnavailable, match="NoSuchBucket") as missing:
+        async with Repository.open(store, "write"):
+            pass
+    await store.close()
+    assert not is_temporary(missing.value)
+    assert is_temporary(TargetUnavailable("S3 bucket x: SlowDown"))
 
 
 async def test_a_service_that_is_nowhere_named(tmp_path: Path) -> None:

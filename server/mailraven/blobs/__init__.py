@@ -3,12 +3,21 @@
 from mailraven.blobs.files import FileBlobStore
 from mailraven.blobs.opening import open_blob_store, open_s3
 from mailraven.blobs.s3 import S3BlobStore
-from mailraven.blobs.store import BlobError, BlobInfo, BlobMissing, BlobStore, BlobUnavailable, BlobUnusable
+from mailraven.blobs.store import (
+    BlobError,
+    BlobInfo,
+    BlobMissing,
+    BlobRefused,
+    BlobStore,
+    BlobUnavailable,
+    BlobUnusable,
+)
 
 __all__ = [
     "BlobError",
     "BlobInfo",
     "BlobMissing",
+    "BlobRefused",
     "BlobStore",
     "BlobUnavailable",
     "BlobUnusable",

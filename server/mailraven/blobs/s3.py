@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from mailraven.blobs.store import BlobInfo, BlobMissing, BlobUnavailable, check_key, check_range
+from mailraven.blobs.store import BlobInfo, BlobMissing, BlobRefused, BlobUnavailable, check_key, check_range
 
 if TYPE_CHECKING:
     from minio import Minio
@@ -26,6 +26,8 @@ _CONNECT_SECONDS = 5.0
 _CONTENT_TYPE = "message/rfc822"
 _MISSING = "NoSuchKey"
 _NO_BUCKET = "NoSuchBucket"
+# No time mends these: somebody has to make the bucket, or give the keys their rights.
+_REFUSED = frozenset({_NO_BUCKET, "AccessDenied", "InvalidAccessKeyId", "InvalidBucketName", "SignatureDoesNotMatch"})
 _IS_THERE = ("BucketAlreadyOwnedByYou", "BucketAlreadyExists")
 _BEYOND_END = "InvalidRange"  # RFC 9110 §15.5.17
 # Some servers call their errors text/xml, which the client does not read: its exception has them as text.
@@ -117,7 +119,7 @@ class S3BlobStore:
     async def check(self) -> None:
         """See BlobStore: asks for the bucket, with the keys it is used with."""
         if not await self._run("", self._has_bucket):
-            raise BlobUnavailable(f"bucket {self._bucket} does not exist")
+            raise BlobRefused(f"bucket {self._bucket} does not exist")
 
     async def close(self) -> None:
         """See BlobStore."""
@@ -140,7 +142,8 @@ class S3BlobStore:
             code = _error_code(error)
             if code == _MISSING:
                 raise BlobMissing(key) from error
-            raise BlobUnavailable(f"S3 bucket {self._bucket}: {code or _first_line(error)}") from error
+            kind = BlobRefused if code in _REFUSED else BlobUnavailable
+            raise kind(f"S3 bucket {self._bucket}: {code or _first_line(error)}") from error
 
     def _with_bucket(self, work: Callable[[], T]) -> T:
         import minio

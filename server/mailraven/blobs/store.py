@@ -25,6 +25,10 @@ class BlobUnavailable(BlobError):
     """The store cannot be reached, is full or fails: the same request may succeed later."""
 
 
+class BlobRefused(BlobUnavailable):
+    """The service says no, as it will until somebody gives it the bucket or the keys their rights."""
+
+
 class BlobUnusable(BlobUnavailable):
     """The store cannot be opened until somebody mends it: read-only, not ours, no directory."""
 

@@ -74,11 +74,12 @@ def failure(error: Exception) -> dict[str, Any]:
 def is_temporary(error: Exception) -> bool:
     """Whether time may mend it: something is out of reach, or another run is at work."""
     from mailraven.backup.errors import Busy, SourceChanged, TargetUnavailable
-    from mailraven.blobs import BlobUnavailable, BlobUnusable
+    from mailraven.blobs import BlobRefused, BlobUnavailable, BlobUnusable
     from mailraven.db import DatabaseUnavailable
 
     passing = (BlobUnavailable, Busy, DatabaseUnavailable, SourceChanged, TargetUnavailable)
-    return isinstance(error, passing) and not isinstance(error, BlobUnusable)
+    lasting = (BlobRefused, BlobUnusable)
+    return isinstance(error, passing) and not isinstance(error, lasting) and not isinstance(error.__context__, lasting)
 
 
 async def stoppable(work: Coroutine[Any, Any, T]) -> T:

@@ -74,7 +74,7 @@ def test_the_api_server_is_restarted(town, cluster: Cluster, address: Ports, fig
     node = cluster.kubectl("get", "nodes", "-l", "node-role.kubernetes.io/control-plane", "-o", "name").strip()
     container = node.removeprefix("node/")
     crictl = ["docker", "exec", container, "crictl"]
-    [found] = run([*crictl, "ps", "--name", "kube-apiserver", "-q"]).split()
+    [found] = [line.split()[0] for line in run([*crictl, "ps"]).splitlines() if "kube-apiserver" in line]
     with Traffic(address("smtp"), address("imaps"), list(town.people.values()), name="api") as traffic:
         begin = time.monotonic()
         run([*crictl, "stop", found])

@@ -4,11 +4,12 @@ import random
 import time
 from collections.abc import Callable
 
-from mailraven.testing.cluster import Cluster
+from mailraven.testing.cluster import Cluster, until
 from mailraven.testing.traffic import Address, Result, Traffic
 
 ROLES = ("mx", "submission", "imap", "delivery", "admin", "operator")
-KILL_SECONDS = 40.0
+KILL_SECONDS = 60.0
+KILL_PAUSE = 4.0  # a pod that is gone takes about as long to be replaced and ready here
 
 
 def whole(result: Result) -> str:
@@ -59,6 +60,8 @@ def test_pods_are_killed_at_random(town, cluster: Cluster, address: Callable[[st
                 # At once, without a goodbye: what kill -9 and a lost node are.
                 cluster.kubectl("delete", "pod", chance.choice(pods), "--grace-period=0", "--force")
                 killed += 1
+            following = time.monotonic() + KILL_PAUSE
+            until(lambda due=following: time.monotonic() > due, "time", 2 * KILL_PAUSE)
         cluster.rolled_out(*(f"mailraven-{role}" for role in ROLES))
     figures(f"{killed} pods killed, mail from outside", whole(inbound.settle()))
     figures(f"{killed} pods killed, submitted mail", whole(outbound.settle(120)))

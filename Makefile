@@ -22,13 +22,13 @@ CREATED = $(shell git show --no-patch --format=%cI HEAD 2>/dev/null || echo unkn
 .PHONY: help run test test-clients check format crds chart manifests docs images image-size e2e e2e-compose bench clean
 
 help: ## show this
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(READY) ## run the whole server on this machine (ARGS="--port-base 20000")
 	@$(BIN)/mailraven up $(ARGS)
 
 test: $(READY) test-clients ## run all tests (ARGS="tests/config -k units")
-	$(BIN)/pytest -n $(JOBS) --dist loadfile $(or $(ARGS),tests)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, format, types, layers, generated files
 	$(BIN)/ruff check .

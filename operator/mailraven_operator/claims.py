@@ -1,4 +1,9 @@
-"""Who was first: names that several resources may claim (a domain, an address), each owned by the oldest claimant."""
+"""Who was first: names that several resources may claim (a domain, an address), each owned by the oldest claimant.
+
+A name that a resource has from its creation counts from then. An alias comes later, and nobody notes when: until it is
+known to have been granted it counts as the latest claim of all. Else whoever has an old resource could add the name of
+any younger one as an alias and take it away.
+"""
 
 from collections.abc import Collection, Iterable
 
@@ -11,17 +16,18 @@ class Claims:
     """Of one kind of name. Asking for an owner costs as much as it has claimants: mostly one."""
 
     def __init__(self) -> None:
-        self._claimants: dict[str, dict[Key, Age]] = {}
+        self._claimants: dict[str, dict[Key, tuple[bool, Age]]] = {}
         self._names: dict[Key, frozenset[str]] = {}
 
-    def set(self, key: Key, age: Age, names: Iterable[str]) -> None:
-        """What a resource claims now."""
+    def set(self, key: Key, age: Age, names: Iterable[str], wishes: Iterable[str] = ()) -> None:
+        """What a resource claims now: `names` since it is there, `wishes` since just now."""
         self.drop(key)
-        claimed = frozenset(names)
+        granted = frozenset(names)
+        claimed = granted | frozenset(wishes)
         if claimed:
             self._names[key] = claimed
         for name in claimed:
-            self._claimants.setdefault(name, {})[key] = age
+            self._claimants.setdefault(name, {})[key] = (name not in granted, age)
 
     def drop(self, key: Key) -> None:
         """The resource is gone."""
@@ -33,14 +39,13 @@ class Claims:
 
     def owner(self, name: str) -> Key | None:
         """The oldest claimant."""
-        claimants = self._claimants.get(name)
-        if not claimants:
-            return None
-        return min(claimants, key=lambda key: (claimants[key], key))
+        found = self._claimants.get(name)
+        return min(found, key=lambda key: (found[key], key)) if found else None
 
     def claimants(self, name: str) -> Collection[Key]:
-        """All that claim it."""
-        return tuple(self._claimants.get(name, ()))
+        """All that claim it, the oldest first."""
+        found = self._claimants.get(name, {})
+        return tuple(sorted(found, key=lambda key: (found[key], key)))
 
     def names(self, key: Key) -> Collection[str]:
         """All that a resource claims."""

@@ -4,6 +4,7 @@ Why so, and what would go wrong otherwise: docs/operator.md, "kopf".
 """
 
 import asyncio
+import functools
 import threading
 import time
 from collections.abc import Callable, Collection, Coroutine, Sequence
@@ -23,6 +24,11 @@ Deliver = Callable[[str, str | None, dict[str, Any]], None]
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _ASK_SECONDS = 60.0
 _OPEN_SECONDS = 20.0  # in which kopf has to have opened all streams
+_STREAM_SECONDS = 240  # life of a stream; an int, for the API server takes no other
+_RENEW_SECONDS = _STREAM_SECONDS + 90.0  # in which each stream has to be opened anew
+_END_SECONDS = 10.0  # for kopf to end; then it is left where it is
+_TICK = 1.0
+_LINGER = 0.25  # connections with TLS end a little after their session was closed
 _STEADY = 120.0  # seconds after which a watch that broke off is not one that never worked
 
 
@@ -57,7 +63,8 @@ class Watch:
         self._thread: threading.Thread | None = None
         self._logged_in_at = 0.0
         self._sessions: list[aiohttp.ClientSession] = []
-        self._opened: set[str] = set()
+        self._opened: dict[str, float] = {}
+        self._stop_kopf: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Begins to watch."""
@@ -68,6 +75,9 @@ class Watch:
     async def stop(self, seconds: float = 5.0) -> None:
         """Waits for it so long; then the thread is left to the end of the process."""
         self._stop.set()
+        stop_kopf = self._stop_kopf
+        if stop_kopf is not None:
+            stop_kopf()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, seconds)
 
@@ -78,7 +88,7 @@ class Watch:
             reason = "it ended"
             try:
                 if self._all_served(loop):
-                    asyncio.run(self._operate(loop))
+                    _run(self._operate(loop))
                 else:
                     reason = "the API server does not have all kinds yet"
             except Exception as error:  # noqa: BLE001 - whatever it was, there is no operator without watches
@@ -98,6 +108,13 @@ class Watch:
 
     async def _operate(self, loop: asyncio.AbstractEventLoop) -> None:
         self._opened.clear()
+        # Of kopf's loop: with a flag of threads its loop would wait for a thread that waits for the flag.
+        stopping = asyncio.Event()
+        self._stop_kopf = functools.partial(_call, asyncio.get_running_loop(), stopping.set)
+        if self._stop.is_set():
+            stopping.set()
+        # Tasks of kopf that nobody asks how they ended: `watch_broke_off` tells of the first.
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         # Before kopf begins: it ends all tasks that are younger than itself.
         checking = asyncio.create_task(self._check_opened())
         operating = asyncio.create_task(
@@ -107,7 +124,7 @@ class Watch:
                 standalone=True,  # peering is not what elects our leader
                 clusterwide=not self._namespaces,
                 namespaces=tuple(self._namespaces),
-                stop_flag=self._stop,
+                stop_flag=stopping,
             )
         )
         try:
@@ -117,27 +134,38 @@ class Watch:
             else:
                 await checking
         finally:
+            self._stop_kopf = None
             checking.cancel()
             operating.cancel()
-            await asyncio.gather(checking, operating, return_exceptions=True)
+            await asyncio.wait({checking, operating}, timeout=_END_SECONDS)
             sessions, self._sessions = self._sessions, []
             for session in sessions:
                 await session.close()
+            await asyncio.sleep(_LINGER)
 
     async def _check_opened(self) -> None:
         """Raises NotWatching; else never ends."""
-        await asyncio.sleep(_OPEN_SECONDS)
         resources = [*self._primary, *(watched.resource for watched in self._secondary)]
         wanted = {resource.path(place) for resource in resources for place in self._namespaces or (None,)}
-        missing = sorted(wanted - self._opened)
-        if missing:
-            raise NotWatching(f"kopf does not watch {', '.join(missing)}")
-        await asyncio.Event().wait()
+        started = alive = time.monotonic()
+        while True:
+            await asyncio.sleep(_TICK)
+            now = time.monotonic()
+            oldest = now - _RENEW_SECONDS
+            missing = sorted(path for path in wanted if self._opened.get(path, started) < oldest)
+            if now - started > _OPEN_SECONDS:
+                missing = missing or sorted(wanted - set(self._opened))
+            if missing:
+                raise NotWatching(f"kopf does not watch {', '.join(missing)}")
+            if not self._sessions or any(not session.closed for session in self._sessions):
+                alive = now
+            elif now - alive > _OPEN_SECONDS:
+                raise NotWatching("kopf has closed its connections and does not end")
 
     async def _note_opened(self, _session: object, _context: object, answered: aiohttp.TraceRequestEndParams) -> None:
         """Which streams kopf has opened: it does not tell."""
         if answered.url.query.get("watch") == "true" and answered.response.status == 200:
-            self._opened.add(answered.url.path)
+            self._opened[answered.url.path] = time.monotonic()
 
     def _registry(self, loop: asyncio.AbstractEventLoop) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
@@ -190,7 +218,7 @@ class Watch:
         settings.networking.connect_timeout = 10.0
         settings.networking.error_backoffs = (1, 2, 3, 5, 8)
         # A stream that is dead is noticed: the API server sends bookmarks once a minute, and ends it after 4 to 5.
-        settings.watching.server_timeout = 240  # a float would be refused by the API server
+        settings.watching.server_timeout = _STREAM_SECONDS
         settings.watching.client_timeout = 300.0
         settings.watching.inactivity_timeout = 90.0
         settings.watching.connect_timeout = 10.0
@@ -204,6 +232,21 @@ class Watch:
             if watched.fields:
                 settings.watching.field_selectors[which] = watched.fields
         return settings
+
+
+def _run(operation: Coroutine[Any, Any, None]) -> None:
+    """As asyncio.run, but for tasks that do not end: these are left, where asyncio.run would wait for them."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(operation)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.wait(left, timeout=_END_SECONDS))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,7 @@
 reconciles touches it. Kinds only read it; `take` and `drop` are the frame's.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mailraven_api.kubernetes import (
@@ -69,7 +69,7 @@ class World:
         return self._domain_claims.owner(domain.lower())
 
     def domain_claimants(self, domain: str) -> Collection[Key]:
-        """All MailDomains that claim this name."""
+        """All MailDomains that claim this name, its owner first."""
         return self._domain_claims.claimants(domain.lower())
 
     def address_owner(self, address: str) -> MailUser | None:
@@ -82,7 +82,7 @@ class World:
         return self._address_claims.owner(address_key(address))
 
     def address_claimants(self, address: str) -> Collection[Key]:
-        """All MailUsers that claim this address."""
+        """All MailUsers that claim this address, its owner first."""
         return self._address_claims.claimants(address_key(address))
 
     def users_of_domain(self, domain: str) -> Collection[Key]:
@@ -152,12 +152,13 @@ class World:
         if kind == "MailDomain":
             name = spec.get("domain")
             own = name if isinstance(name, str) and name else key[1]
-            self._domain_claims.set(key, age_of(document), (name.lower() for name in (own, *_texts(spec, "aliases"))))
+            aliases, granted = _aliases(document, str.lower)
+            self._domain_claims.set(key, age_of(document), (own.lower(), *granted), aliases)
         elif kind == "MailUser":
             address = spec.get("address")
             if isinstance(address, str) and address:
-                claimed = (address_key(name) for name in (address, *_texts(spec, "aliases")))
-                self._address_claims.set(key, age_of(document), claimed)
+                aliases, granted = _aliases(document, address_key)
+                self._address_claims.set(key, age_of(document), (address_key(address), *granted), aliases)
                 self._users_by_domain.setdefault(domain_of(address), set()).add(key)
 
     def _unindex(self, kind: str, key: Key) -> None:
@@ -172,6 +173,14 @@ class World:
                     if not users:
                         del self._users_by_domain[domain_of(address)]
             self._address_claims.drop(key)
+
+
+def _aliases(document: Mapping[str, Any], key_of: Callable[[str], str]) -> tuple[set[str], set[str]]:
+    """Those of spec, and those of them that the status says it has."""
+    spec, status = (document.get(part) for part in ("spec", "status"))
+    wanted = {key_of(name) for name in _texts(spec if isinstance(spec, dict) else {}, "aliases")}
+    had = {key_of(name) for name in _texts(status if isinstance(status, dict) else {}, "aliases")}
+    return wanted, wanted & had
 
 
 def _texts(spec: Mapping[str, Any], name: str) -> list[str]:

@@ -168,6 +168,9 @@ def test_who_may_view_may_not_change(render) -> None:
             assert verbs == {"get", "list", "watch"}
         if labels.get("rbac.authorization.k8s.io/aggregate-to-edit"):
             assert "*" not in verbs
+        # A status says what was granted: nobody in a namespace may write it.
+        if any("aggregate" in label for label in labels) and verbs - {"get", "list", "watch"}:
+            assert not any("*" in name or "/" in name for rule in item["rules"] for name in rule["resources"])
     assert not any("aggregate" in str(item) for item in render("volume").of("ClusterRole"))
 
 

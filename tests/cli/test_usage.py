@@ -57,7 +57,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_version_and_documentation() -> None:
-    assert invoke("version").stdout == f"mailraven {__version__}\n"
+    assert invoke("version").stdout == invoke("--version").stdout == f"mailraven {__version__}\n"
     assert invoke("docs", "configuration").stdout == render()
     assert invoke("docs", "cli").stdout == (DOCS / "cli.md").read_text(), "run `mailraven docs cli > docs/cli.md`"
 

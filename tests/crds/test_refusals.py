@@ -55,6 +55,11 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("MailDomain", {"reclaimPolicy": "delete"}, "spec.reclaimPolicy", "Unsupported value"),
     ("MailUser", {"address": "ann"}, "spec.address", "should match"),
     ("MailUser", {"address": "ann@Example.org"}, "spec.address", "should match"),
+    ("MailUser", {"address": "ann/sub@example.org"}, "spec.address", "should match"),
+    ("MailUser", {"address": "ann\tb@example.org"}, "spec.address", "should match"),
+    ("MailUser", {"address": "ann\x00@example.org"}, "spec.address", "should match"),
+    # A number that the API server had better not compute.
+    ("MailUser", {"quota": "1e999999999"}, "spec.quota", "should match"),
     ("MailUser", {"passwordSecretRef": {"name": "a"}, "generatedSecret": {"name": "b"}},
      "spec", "expected at most one of passwordSecretRef and generatedSecret"),
     ("MailUser", {"passwordSecretRef": {"name": "a", "key": "a/b"}}, "spec.passwordSecretRef.key", "should match"),

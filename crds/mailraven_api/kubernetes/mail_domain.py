@@ -261,6 +261,8 @@ class MailDomainStatus(ResourceStatus):
 
     domain: str | None = None
     """Its name."""
+    aliases: tuple[str, ...] = ()
+    """Other names that it has been granted: no resource made later takes them away."""
     users: int | None = None
     """Accounts it has."""
     used_bytes: int | None = None

@@ -21,9 +21,12 @@ DomainName = Annotated[
 MailAddress = Annotated[
     str,
     Field(min_length=3, max_length=254),
-    Form(f".+@{_DOMAIN}", "an address such as ann@example.org, its domain in lower case"),
+    Form(
+        rf"[^/\x00-\x1f\x7f]+@{_DOMAIN}",
+        "an address such as ann@example.org, its domain in lower case, without slashes and control characters",
+    ),
 ]
-"""A whole address; its domain as in DomainName."""
+"""A whole address; its domain as in DomainName. Without slashes, for addresses are part of URLs of the API."""
 
 Networks = Annotated[
     tuple[

@@ -3,7 +3,10 @@
 A certificate is served to everybody who asks for one of its names, so a resource may only bring names that are its
 own: the name of the domain or of an alias, and what is below them. Where a part of a domain is a MailDomain of its own
 (example.org, team.example.org), names below it belong to that one; but a name that the older resource asks for
-explicitly stays with it, so that nobody takes mail.example.org away by making a MailDomain of that name.
+explicitly, and has a certificate for, stays with it, so that nobody takes mail.example.org away by making a MailDomain
+of that name. (Has: dnsNames may be added at any time, and being old must not be enough to take names from others.)
+The host name of the server itself is for MailDomains of the operator's namespace: what is served for it is served to
+everybody's users.
 """
 
 import re
@@ -26,18 +29,21 @@ class Denied:
     reason: str
 
 
-def wanted_names(resource: MailDomain) -> tuple[str, ...]:
-    """The mail host, when it is in the domain, and what `tls.dnsNames` says; mail.DOMAIN where that is nothing."""
-    spec = resource.spec
-    host = spec.hostname
+def wanted_names(resource: MailDomain, reserved: str = "") -> tuple[str, ...]:
+    """The mail host, when it is in the domain, and what `tls.dnsNames` says; mail.DOMAIN where that is nothing. Without
+    `reserved`, which has a certificate of its own, unless dnsNames asks for it."""
+    host = resource.spec.hostname
     found = [host] if host is not None and _covering(host, claimed_names(resource)) is not None else []
-    found += [name.lower().rstrip(".") for name in spec.tls.dns_names]
-    return tuple(dict.fromkeys(found)) or (f"mail.{resource.domain}",)
+    asked = [name.lower().rstrip(".") for name in resource.spec.tls.dns_names]
+    names = tuple(dict.fromkeys((*found, *asked))) or (f"mail.{resource.domain}",)
+    return tuple(name for name in names if name != reserved or name in asked)
 
 
-def denied_names(names: tuple[str, ...], resource: MailDomain, owner_of: OwnerOf) -> tuple[Denied, ...]:
-    """Those of `names` that are not the resource's."""
-    judged = ((name, _objection(name.lower().rstrip("."), resource, owner_of)) for name in names)
+def denied_names(
+    names: tuple[str, ...], resource: MailDomain, owner_of: OwnerOf, reserved: str = ""
+) -> tuple[Denied, ...]:
+    """Those of `names` that are not the resource's. `reserved`: a host name that it must not have."""
+    judged = ((name, _objection(name.lower().rstrip("."), resource, owner_of, reserved)) for name in names)
     return tuple(Denied(name, objection) for name, objection in judged if objection is not None)
 
 
@@ -48,13 +54,15 @@ def covers(pattern: str, name: str) -> bool:
     return pattern.startswith(_WILDCARD) and name.partition(".")[2] == pattern.removeprefix(_WILDCARD)
 
 
-def _objection(name: str, resource: MailDomain, owner_of: OwnerOf) -> str | None:
+def _objection(name: str, resource: MailDomain, owner_of: OwnerOf, reserved: str) -> str | None:
     bare = name.removeprefix(_WILDCARD)
     own = _covering(bare, claimed_names(resource))
     if not _NAME.fullmatch(name):
         return "it is not a DNS name"
     if own is None:
         return f"it is not in {' or '.join(claimed_names(resource)[:5])}"
+    if reserved and covers(name, reserved):
+        return f"{reserved} is the server's own name, whose certificate comes with the server"
     for part, owner in _owners(bare, owner_of):
         if owner.key == resource.metadata.key:
             continue
@@ -66,12 +74,15 @@ def _objection(name: str, resource: MailDomain, owner_of: OwnerOf) -> str | None
 def _is_theirs(name: str, closer: int, resource: MailDomain, other: MailDomain | None) -> bool:
     """`closer`: above 0 when the other one's domain is nearer to the name, below 0 when it is further up."""
     if closer > 0:
-        return other is None or not (_asks_for(resource, name) and is_older(resource, other))
-    return closer < 0 and other is not None and _asks_for(other, name) and is_older(other, resource)
+        return other is None or not (_has(resource, name) and is_older(resource, other))
+    return closer < 0 and other is not None and _has(other, name) and is_older(other, resource)
 
 
-def _asks_for(resource: MailDomain, name: str) -> bool:
-    return any(covers(pattern, name) for pattern in wanted_names(resource))
+def _has(resource: MailDomain, name: str) -> bool:
+    """It asks for the name, and the server has its certificate for it."""
+    certificate = resource.status.certificate
+    served = () if certificate is None else certificate.names
+    return all(any(covers(pattern, name) for pattern in names) for names in (wanted_names(resource), served))
 
 
 def _owners(name: str, owner_of: OwnerOf) -> Iterator[tuple[str, Owner]]:

@@ -29,13 +29,14 @@ class Source:
     """Where the certificate comes from, as it was found."""
 
     secret_name: str | None = None
-    """None: the resource asks for none."""
+    """None: there is to be none; `why_none` says why."""
     pair: Pair | None = None
     trouble: Trouble | None = None
     gone: bool = False
     """The Secret was taken away: what the server has of it goes too."""
     expected: tuple[str, ...] = ()
     """Names that the certificate should have."""
+    why_none: str = "spec.tls asks for none: the server's own certificate is served."
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,7 @@ class Plan:
 def plan_certificate(source: Source, served: Served | None, deny: Deny, now: datetime) -> Plan:
     """`deny` says which names are not the resource's."""
     if source.secret_name is None:
-        message = "spec.tls asks for none: the server's own certificate is served."
-        return Plan(_condition(True, "NotRequested", message), remove=served is not None)
+        return Plan(_condition(True, "NotRequested", source.why_none), remove=served is not None)
     # What was right once may be somebody else's by now.
     stale = served is not None and (source.gone or bool(deny(served.names)))
     pair = source.pair

@@ -9,6 +9,7 @@ from mailraven_operator.context import Context
 from mailraven_operator.domains import self_signed
 from mailraven_operator.domains.certificate_names import denied_names, wanted_names
 from mailraven_operator.domains.certificate_plan import (
+    Deny,
     Plan,
     Served,
     Source,
@@ -53,13 +54,15 @@ def store_name(resource: MailDomain) -> str:
 
 async def settle(context: Context, resource: MailDomain) -> CertificateReport:
     """Compares and acts. Raises what the two APIs raise when they are away."""
-    owner_of = owners_of(context.world)
-    source = await _find(context, resource, owner_of)
-    await _remove_certificate(context, resource, unless=resource.spec.tls.issuer_ref is not None)
+    reserved = _reserved(context, resource)
+    deny = _judge(resource, owners_of(context.world), reserved)
+    source = await _find(context, resource, deny, reserved)
+    wants_one = resource.spec.tls.issuer_ref is not None and source.secret_name is not None
+    await _remove_certificate(context, resource, unless=wants_one)
     where = path("certificates", store_name(resource))
     found = await context.server.read(where)
     served = None if found is None else Served.of(found[0])
-    plan = plan_certificate(source, served, lambda names: denied_names(names, resource, owner_of), context.clock())
+    plan = plan_certificate(source, served, deny, context.clock())
     condition = plan.condition
     if plan.upload is not None:
         try:
@@ -89,14 +92,26 @@ def _status(source: Source, served: Served | None) -> dict[str, Any] | None:
     }
 
 
-async def _find(context: Context, resource: MailDomain, owner_of: OwnerOf) -> Source:
+def _reserved(context: Context, resource: MailDomain) -> str:
+    """The host name of the server, where it is not the resource's to have."""
+    settings = context.settings
+    return "" if resource.metadata.namespace == settings.namespace else settings.mail_host.lower().rstrip(".")
+
+
+def _judge(resource: MailDomain, owner_of: OwnerOf, reserved: str) -> Deny:
+    return lambda names: denied_names(names, resource, owner_of, reserved)
+
+
+async def _find(context: Context, resource: MailDomain, deny: Deny, reserved: str) -> Source:
     tls = resource.spec.tls
     if tls.secret_ref is not None:
         return await _own_secret(context, resource, tls.secret_ref.name)
     if tls.issuer_ref is None and not tls.self_signed:
         return Source()
-    names, name = wanted_names(resource), tls_name(resource)
-    denied = denied_names(names, resource, owner_of)
+    names, name = wanted_names(resource, reserved), tls_name(resource)
+    if not names:
+        return Source(why_none=f"The certificate of {reserved} comes with the server itself.")
+    denied = deny(names)
     if denied:
         return Source(name, trouble=Trouble("NameNotAllowed", f"spec.tls: {denial(denied)}"))
     if tls.self_signed:

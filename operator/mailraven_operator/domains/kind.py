@@ -146,6 +146,7 @@ def _status(resource: MailDomain, found: Document) -> dict[str, Any]:
     selector, public_key = found["dkim_selector"], found["dkim_public_key"]
     return {
         "domain": resource.domain,
+        "aliases": sorted(set(resource.spec.aliases)) or None,
         "users": found["users"],
         "usedBytes": settled_octets(resource.status.used_bytes, found["used_bytes"]),
         "dkim": {"selector": selector, "publicKey": public_key} if selector and public_key else None,

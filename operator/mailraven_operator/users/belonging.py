@@ -13,8 +13,6 @@ from mailraven_operator.outcome import Problem
 from mailraven_operator.server import path
 from mailraven_operator.world import Key, World
 
-_LATEST = "9999"
-
 
 @dataclass(frozen=True)
 class Place:
@@ -67,7 +65,7 @@ def first_claimant(world: World, address: str) -> Key | None:
     if len(claimants) > 1:
         owner = world.domain_owner(domain_of(address))
         claimants = [key for key in claimants if owner is not None and _allows(world, owner, key[0])]
-    return min(claimants, key=lambda key: (*_age(world, key), key), default=None)
+    return next(iter(claimants), None)
 
 
 def check_claim(world: World, address: str, key: Key) -> None:
@@ -115,14 +113,3 @@ def is_same_address(one: str, other: str) -> bool:
 def _allows(world: World, domain: MailDomain, namespace: str) -> bool:
     allowed = domain.spec.allowed_namespaces
     return allowed.allows(domain.metadata.namespace, namespace, world.namespace_labels(namespace))
-
-
-def _age(world: World, key: Key) -> tuple[str, str]:
-    """As `resource_store.age_of`, of resources that fit their model and of others."""
-    user = world.users.get(key)
-    if user is not None:
-        created = user.metadata.creation_timestamp
-        return _LATEST if created is None else created.strftime("%Y-%m-%dT%H:%M:%SZ"), user.metadata.uid
-    invalid = world.invalid["MailUser"].get(key)
-    metadata = {} if invalid is None else invalid.metadata
-    return metadata.get("creationTimestamp") or _LATEST, metadata.get("uid", "")

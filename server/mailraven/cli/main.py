@@ -1,7 +1,10 @@
 """All commands. Exit codes: 0 done, 1 a problem was found, 2 wrong usage or settings."""
 
+from typing import Annotated
+
 import typer
 
+from mailraven import __version__
 from mailraven.cli.groups import Entry, Root
 
 _SERVER, _MAIL, _SECURITY, _OPERATIONS = "Server", "Mail", "Security", "Operations"
@@ -53,8 +56,18 @@ app = typer.Typer(
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mailraven {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def _mailraven() -> None:
+def _mailraven(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Makes it a group."""
 
 

@@ -141,8 +141,8 @@ async def test_an_encrypted_backup_on_a_volume_and_back(backstage: Backstage, ma
 async def test_what_the_command_finds_wrong_is_the_reason(backstage: Backstage, mail: Mail, s3: S3Server) -> None:
     backstage.secret("wrong", access_key=s3.access_key, secret_key="another-secret-key")
     cases = {
-        "whole": ("Restore", {"target": bucket(s3, prefix="none")}, 75, "TargetUnavailable"),
-        "keys": ("Backup", {"target": bucket(s3, secret="wrong")}, 75, "TargetUnavailable"),
+        "whole": ("Restore", {"target": bucket(s3, prefix="none")}, 1, "TargetUnavailable"),
+        "keys": ("Backup", {"target": bucket(s3, secret="wrong")}, 1, "TargetUnavailable"),
         "nothing": ("Restore", {"target": {"persistentVolumeClaim": {"claimName": "empty"}}}, 1, "NoRepository"),
         # No service of its own, and the server has none either.
         "unnamed": ("Backup", {"target": {"s3": {"bucket": "backups"}}}, 2, "ConfigError"),

@@ -53,7 +53,15 @@ class PlainWatch:
     """Watches as the frame's own does, without kopf: that is tested with the frame, and takes seconds to start."""
 
     def __init__(
-        self, name: str, primary: Any, secondary: Any, namespaces: Any, deliver: Any, *, broke_off: Any = None
+        self,
+        name: str,
+        primary: Any,
+        secondary: Any,
+        namespaces: Any,
+        deliver: Any,
+        *,
+        broke_off: Any = None,
+        served: Any = None,
     ) -> None:
         self._places = [
             (resource, resource.path(namespace))
@@ -274,8 +282,10 @@ async def running(bench: Bench, tmp_path: Path) -> AsyncIterator[Bench]:
         token_file=token_file,
         namespace=bench.home,
         namespaces=(bench.home, bench.a, bench.b),
+        mail_host="mail.provider.test",
         port=0,
         host="127.0.0.1",
+        lease_seconds=120,  # a lost one ends the process: that of the tests
     )
     kind = MailDomains(bench.now)
     bench.operator = Operator(settings, (kind, QuietUsers()))

@@ -67,6 +67,28 @@ async def test_names_of_others_are_never_served(running: Any) -> None:
     assert await running.certificates() == {}
 
 
+async def test_the_host_name_of_the_server_is_only_for_the_home_namespace(running: Any) -> None:
+    name, tls = "provider.test", {"selfSigned": True}
+    running.domain(running.a, name, hostname="mail.provider.test", tls=tls)
+    await running.becomes(running.a, "Reconciled", name=name)
+    reason, message = running.condition(running.a, "CertificateReady", name)[1:]
+    assert (reason, message) == ("NotRequested", "The certificate of mail.provider.test comes with the server itself.")
+    for asked in ("mail.provider.test", "*.provider.test"):
+        running.patch("MailDomain", running.a, name, {"spec": {"tls": {"dnsNames": [asked]}}})
+        message = await running.becomes(running.a, "NameNotAllowed", name=name)
+        assert "the server's own name" in message
+    running.secret(running.a, "mine", AUTHORITY.issue("mail.provider.test"))
+    running.patch("MailDomain", running.a, name, {"spec": {"tls": {"selfSigned": None, "secretRef": {"name": "mine"}}}})
+    await running.settled()
+    assert running.condition(running.a, "Ready", name)[1] == "NameNotAllowed"
+    assert await running.certificates() == {}
+    running.delete("MailDomain", running.a, name)
+    await running.until(lambda: running.get("MailDomain", running.a, name) is None)
+    running.domain(running.home, name, tls=tls)
+    await running.becomes(running.home, "Reconciled", name=name)
+    assert list((await running.certificates()).values()) == [["mail.provider.test"]]
+
+
 async def test_a_secret_of_another_namespace_is_out_of_reach(running: Any) -> None:
     running.secret(running.b, "mine", AUTHORITY.issue("mail.example.org"))
     running.domain(running.a, **SECRET_TLS)

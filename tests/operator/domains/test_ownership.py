@@ -14,7 +14,7 @@ _LABEL = "mailraven.io/namespace"
 
 
 def document(name: str, *, namespace: str = "team", day: int = 1, conditions: Any = (), **spec: Any) -> dict[str, Any]:
-    """A MailDomain made on that day."""
+    """A MailDomain made on that day, with the aliases that it asks for."""
     return {
         "apiVersion": "mailraven.io/v1alpha1",
         "kind": "MailDomain",
@@ -27,8 +27,14 @@ def document(name: str, *, namespace: str = "team", day: int = 1, conditions: An
             "creationTimestamp": f"2026-01-{day:02}T00:00:00Z",
         },
         "spec": spec,
-        "status": {"conditions": list(conditions)},
+        "status": {"conditions": list(conditions), "aliases": list(spec.get("aliases", ()))},
     }
+
+
+def serving(resource: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The same with a certificate."""
+    certificate = {"fingerprint": "0", "names": list(names), "notAfter": "2027-01-01T00:00:00Z"}
+    return resource | {"status": resource["status"] | {"certificate": certificate}}
 
 
 def world_of(*documents: dict[str, Any]) -> tuple[World, Callable[[str, str], MailDomain]]:
@@ -156,16 +162,49 @@ def test_a_part_of_a_domain_that_is_a_domain_of_its_own_has_its_names():
     assert denied_names(("www.example.org",), part, owner_of) != ()
 
 
-@pytest.mark.parametrize("spec", [{}, {"hostname": "mx.example.org", "tls": {"dnsNames": ["*.example.org"]}}])
-def test_nobody_takes_a_mail_host_away_by_a_domain_of_its_name(spec: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("spec", "served"),
+    [
+        ({}, "mail.example.org"),
+        ({"hostname": "mx.example.org", "tls": {"dnsNames": ["*.example.org"]}}, "*.example.org"),
+    ],
+)
+def test_nobody_takes_a_mail_host_away_by_a_domain_of_its_name(spec: dict[str, Any], served: str) -> None:
     world, find = world_of(
-        document("example.org", namespace="a", day=1, **spec), document("mail.example.org", namespace="b", day=2)
+        serving(document("example.org", namespace="a", day=1, **spec), served),
+        document("mail.example.org", namespace="b", day=2),
     )
     owner_of = owners_of(world)
     name = ("mail.example.org",)
     assert denied_names(name, find("a", "example.org"), owner_of) == ()
     assert denied_names(name, find("b", "mail.example.org"), owner_of) != ()
     assert denied_names(("imap.mail.example.org",), find("b", "mail.example.org"), owner_of) == ()
+
+
+def test_nobody_takes_a_name_away_by_asking_for_it_later():
+    """The older resource has the domain above, and adds a name of the younger one, or of a server in it."""
+    names = ("mail.victim.example", "*.victim.example", "victim.example")
+    above = document("example", namespace="thief", day=1, tls={"dnsNames": list(names)})
+    world, find = world_of(serving(above, "mail.example"), document("victim.example", namespace="victim", day=2))
+    owner_of = owners_of(world)
+    assert [one.name for one in denied_names(names, find("thief", "example"), owner_of)] == list(names)
+    assert denied_names(names, find("victim", "victim.example"), owner_of) == ()
+
+
+def test_the_host_name_of_the_server_is_reserved():
+    world, find = world_of(document("example.org", hostname="mail.example.org"), document("mail.example.org"))
+    owner_of, host = owners_of(world), "mail.example.org"
+    resource = find("team", "example.org")
+    names = ("mail.example.org", "*.example.org", "MAIL.example.org.", "imap.example.org", "*.mail.example.org")
+    assert [one.name for one in denied_names(names[:4], resource, owner_of, host)] == list(names[:3])
+    own = find("team", "mail.example.org")
+    assert [one.name for one in denied_names((names[0], names[4]), own, owner_of, host)] == ["mail.example.org"]
+    assert wanted_names(resource, host) == ()
+    assert wanted_names(resource, "mx.example.org") == ("mail.example.org",)
+    asking = document("example.org", hostname=host, tls={"dnsNames": ["imap.example.org"]})
+    assert wanted_names(MailDomain.parse(asking), host) == ("imap.example.org",)
+    asking["spec"]["tls"]["dnsNames"].append(host)
+    assert host in wanted_names(MailDomain.parse(asking), host)  # to be told that it may not
 
 
 def test_the_older_part_keeps_its_name():

@@ -90,6 +90,22 @@ async def test_a_name_belongs_to_the_oldest_and_then_to_the_next(running: Any) -
     assert (await running.on_server())["spec"] == {"max_users": 3, "labels": {_LABEL: running.b}}
 
 
+async def test_an_older_resource_takes_no_name_away_by_an_alias(running: Any) -> None:
+    running.domain(running.a, "thief.test")
+    await running.becomes(running.a, "Reconciled", name="thief.test")
+    running.domain(running.b, aliases=["example.net"])
+    await running.becomes(running.b, "Reconciled")
+    assert running.status(running.b)["aliases"] == ["example.net"]
+    for name in ("example.org", "example.net"):
+        running.patch("MailDomain", running.a, "thief.test", {"spec": {"aliases": [name]}})
+        await running.becomes(running.a, "Conflict", name="thief.test")
+        running.patch("MailDomain", running.b, "example.org", {"spec": {"maxUsers": 7 + len(name)}})
+        await running.settled()
+        assert running.condition(running.b, "Ready")[:2] == ("True", "Reconciled")
+    running.patch("MailDomain", running.a, "thief.test", {"spec": {"aliases": None}})
+    await running.becomes(running.a, "Reconciled", name="thief.test")
+
+
 async def test_what_is_retained_is_for_the_same_namespace_only(running: Any) -> None:
     running.domain(running.a, maxUsers=4)
     await running.becomes(running.a, "Reconciled")

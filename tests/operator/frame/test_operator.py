@@ -1,6 +1,5 @@
 """One replica: from a resource in the API server to its conditions."""
 
-import asyncio
 import copy
 import time
 from collections.abc import Callable
@@ -12,7 +11,6 @@ import pytest
 from mailraven.testing.kube_apiserver import KubeApi, KubeError
 from mailraven_operator.outcome import ConditionValue, Event, Outcome, Problem
 from mailraven_operator.server import ServerRefused, ServerUnreachable
-from mailraven_operator.watch import Watch
 
 
 async def test_a_resource_becomes_ready(users: Any, probe: Any, operate: Any, until: Any) -> None:
@@ -246,63 +244,6 @@ async def test_a_stored_resource_that_no_longer_fits_is_invalid(
     assert probe.looks == []
 
 
-async def test_what_went_while_nobody_watched_is_noticed(
-    users: Any, probe: Any, operate: Any, until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    probe.finalizes = False
-    monkeypatch.setattr("mailraven_operator.feed.Feed.event", lambda *_: None)
-    users.make("ann")
-    async with operate(resync_seconds=0.3) as operator:
-        await until(lambda: users.ready("ann")[0] == "True")
-        users.delete("ann")
-        users.make("bob")
-        await until(lambda: users.ready("bob")[0] == "True")
-        assert (users.namespace, "ann") not in operator.world.users
-
-
-async def test_a_broken_watch_is_begun_anew(
-    users: Any, probe: Any, operate: Any, until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = 0
-    real = Watch._operate
-
-    async def breaking(self: Watch, loop: asyncio.AbstractEventLoop) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            raise RuntimeError("no way in")
-        await real(self, loop)
-
-    monkeypatch.setattr(Watch, "_operate", breaking)
-    async with operate(resync_seconds=300):
-        await until(lambda: calls >= 2)
-        users.make("ann")
-        await until(lambda: users.ready("ann")[0] == "True")
-
-
-async def test_a_watch_that_misses_something_is_begun_anew(
-    users: Any, probe: Any, operate: Any, until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As when kopf did not find the kind."""
-    calls = 0
-    real = Watch._operate
-
-    async def blind_at_first(self: Watch, loop: asyncio.AbstractEventLoop) -> None:
-        nonlocal calls
-        calls += self._name == "wide"
-        if calls > 1 or self._name != "wide":
-            await real(self, loop)
-        while not self._stop.is_set():
-            await asyncio.sleep(0.05)
-
-    monkeypatch.setattr(Watch, "_operate", blind_at_first)
-    async with operate(resync_seconds=1) as operator:
-        await until(lambda: operator.ready)
-        users.make("ann")
-        await until(lambda: users.ready("ann")[0] == "True")
-        await until(lambda: calls > 1)
-
-
 async def test_events_and_drift_of_a_kind_are_told(users: Any, probe: Any, operate: Any, until: Any) -> None:
     async def answer(_context: Any, _resource: Any) -> Outcome:
         first = len(probe.looks) == 1
@@ -334,48 +275,3 @@ async def test_health_and_metrics(users: Any, probe: Any, operate: Any, until: A
     assert 'mailraven_operator_resources{kind="MailUser",state="valid"} 1.0' in text
     assert "mailraven_operator_leader 1.0" in text
     assert 'mailraven_operator_queue_length{state="ready"} 0.0' in text
-
-
-async def test_it_outlives_the_api_server(own_kube_api: KubeApi, operate_on: Callable[..., Any], until: Any) -> None:
-    users, operate = operate_on(own_kube_api)
-    users.make("ann")
-    async with operate():
-        await until(lambda: users.ready("ann")[0] == "True")
-        await asyncio.to_thread(own_kube_api.stop)
-        await asyncio.to_thread(own_kube_api.start)
-        users.make("bob")
-        await until(lambda: users.ready("bob")[0] == "True", 60)
-
-
-async def test_a_kind_that_comes_later_is_watched(
-    own_kube_api: KubeApi, operate_on: Callable[..., Any], until: Any
-) -> None:
-    """As when cert-manager is installed after MailRaven."""
-    users, operate = operate_on(own_kube_api)
-    async with operate(resync_seconds=1) as operator:
-        await until(lambda: operator.ready)
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-        names = {"plural": "certificates", "singular": "certificate", "kind": "Certificate"}
-        await asyncio.to_thread(
-            own_kube_api.install,
-            {
-                "apiVersion": "apiextensions.k8s.io/v1",
-                "kind": "CustomResourceDefinition",
-                "metadata": {"name": "certificates.cert-manager.io"},
-                "spec": {"group": "cert-manager.io", "names": names, "scope": "Namespaced", "versions": [version]},
-            },
-        )
-        labels = {"app.kubernetes.io/managed-by": "mailraven-operator"}
-        own_kube_api.request(
-            "POST",
-            f"/apis/cert-manager.io/v1/namespaces/{users.namespace}/certificates",
-            {
-                "apiVersion": "cert-manager.io/v1",
-                "kind": "Certificate",
-                "metadata": {"name": "example.org-tls", "labels": labels},
-            },
-        )
-        await until(lambda: operator.world.version("Certificate", (users.namespace, "example.org-tls")), 40)
-        users.make("ann")
-        await until(lambda: users.ready("ann")[0] == "True")

@@ -87,7 +87,8 @@ async def test_the_documented_rights_are_enough(
         home = [*documented_rules("watched", "namespaces"), *home]
     grant(kube_api, "home", account, kube_namespace, home)
     path = f"/apis/mailraven.io/v1alpha1/namespaces/{kube_namespace}"
-    metadata = {"name": "example.org", "namespace": kube_namespace, "finalizers": ["mailraven.io/finalizer"]}
+    domain = f"{kube_namespace}.example.org"  # other tests of the same API server left theirs
+    metadata = {"name": domain, "namespace": kube_namespace, "finalizers": ["mailraven.io/finalizer"]}
     document = {"apiVersion": API_VERSION, "kind": "MailDomain", "metadata": metadata, "spec": {}}
     changes: dict[str, Any] = {"finalizer_timeout": 0, "namespaces": () if everywhere else (kube_namespace,)}
     async with running(Operator(settings.model_copy(update=changes), KINDS, log_in())) as operator:
@@ -96,10 +97,10 @@ async def test_the_documented_rights_are_enough(
 
         def events() -> list[str]:
             found = kube_api.request("GET", f"/api/v1/namespaces/{kube_namespace}/events")["items"]
-            return [event["reason"] for event in found if event["involvedObject"]["name"] == "example.org"]
+            return [event["reason"] for event in found if event["involvedObject"]["name"] == domain]
 
         await until(lambda: "ServerUnreachable" in events())
-        kube_api.request("DELETE", f"{path}/maildomains/example.org")
+        kube_api.request("DELETE", f"{path}/maildomains/{domain}")
         await until(lambda: "FinalizerTimeout" in events())
         await until(lambda: not kube_api.request("GET", f"{path}/maildomains")["items"])
         assert operator.metrics.registry.get_sample_value("mailraven_operator_watch_restarts_total") == 0

@@ -36,13 +36,34 @@ def document(kind: str, namespace: str, name: str, spec: dict[str, Any], *, vers
 def test_the_oldest_claimant_owns_a_domain() -> None:
     world = World()
     world.take("MailDomain", document("MailDomain", "b", "example.org", {}, creationTimestamp="2026-11-02T00:00:00Z"))
-    world.take("MailDomain", document("MailDomain", "a", "x", {"domain": "x.test", "aliases": ["example.org"]}))
+    older = document("MailDomain", "a", "x", {"domain": "x.test", "aliases": ["example.org"]})
+    world.take("MailDomain", older | {"status": {"aliases": ["example.org"]}})
     assert world.domain_owner_key("Example.ORG") == ("a", "x")
     assert world.domain_owner("example.org") is world.domains[("a", "x")]
     assert set(world.domain_claimants("example.org")) == {("a", "x"), ("b", "example.org")}
     world.drop("MailDomain", ("a", "x"), "")
     assert world.domain_owner_key("example.org") == ("b", "example.org")
     assert world.domain_owner("x.test") is None
+
+
+def test_an_alias_counts_from_when_it_was_granted() -> None:
+    world = World()
+    old = {"domain": "old.test", "aliases": ["one.test", "two.test"]}
+    world.take("MailDomain", document("MailDomain", "a", "old", old) | {"status": {"aliases": ["two.test"]}})
+    for name in ("one.test", "two.test"):
+        world.take("MailDomain", document("MailDomain", "b", name, {}, creationTimestamp="2026-11-02T00:00:00Z"))
+    assert world.domain_owner_key("one.test") == ("b", "one.test")  # being old is not enough to take it away
+    assert world.domain_claimants("one.test") == (("b", "one.test"), ("a", "old"))
+    assert world.domain_owner_key("two.test") == ("a", "old")
+    world.drop("MailDomain", ("b", "one.test"), "")
+    assert world.domain_owner_key("one.test") == ("a", "old")
+    # What the status says counts only for what spec says too.
+    user = {"address": "old@one.test", "aliases": ["Ann@one.test"]}
+    world.take("MailUser", document("MailUser", "a", "old", user) | {"status": {"aliases": ["bob@one.test"]}})
+    for name in ("ann", "bob"):
+        spec = {"address": f"{name}@one.test"}
+        world.take("MailUser", document("MailUser", "b", name, spec, creationTimestamp="2026-11-02T00:00:00Z"))
+        assert world.address_owner_key(f"{name}@one.test") == ("b", name)
 
 
 def test_of_the_same_second_the_lower_uid_is_the_owner() -> None:

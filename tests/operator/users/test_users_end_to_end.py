@@ -132,6 +132,7 @@ async def test_the_oldest_user_has_an_address_and_who_may_not_have_it_does_not_c
     stranger = site.namespace("stranger")
     site.make("MailUser", stranger, "squatter", {"address": ANN, "aliases": [f"boss@{DOMAIN}"]})
     site.make("MailUser", team, "ann", {"address": ANN, "aliases": [f"boss@{DOMAIN}"]})
+    await site.look("MailUser", team, "ann")  # an alias counts from when it was granted
     await site.next_second()
     site.make("MailUser", team, "late", {"address": f"late@{DOMAIN}", "aliases": [f"Boss@{DOMAIN}", ANN]})
     await site.next_second()
@@ -150,6 +151,26 @@ async def test_the_oldest_user_has_an_address_and_who_may_not_have_it_does_not_c
     await site.delete("MailUser", team, "ann")
     await site.look("MailUser", team, "late")  # the account is kept, so an alias of its name is refused
     assert ready(site, team, "late") == ("False", "Conflict")
+
+
+async def test_an_older_user_takes_no_address_away_by_an_alias(site: Any, team: str) -> None:
+    guests = site.namespace("guests")
+    site.change("MailDomain", team, DOMAIN, {"allowedNamespaces": {"from": "All"}})
+    site.make("MailUser", guests, "thief", {"address": f"thief@{DOMAIN}"})
+    await site.look("MailUser", guests, "thief")
+    await site.next_second()
+    site.make("MailUser", team, "ann", {"address": ANN, "aliases": [f"boss@{DOMAIN}"]})
+    await site.look("MailUser", team, "ann")
+    site.change(
+        "MailUser", guests, "thief", {"aliases": [ANN.upper().replace(DOMAIN.upper(), DOMAIN), f"boss@{DOMAIN}"]}
+    )
+    site.change("MailUser", team, "ann", {"displayName": "Ann"})
+    await site.look("MailUser", guests, "thief")
+    await site.look("MailUser", team, "ann")
+    assert ready(site, team) == ("True", "Reconciled")
+    assert ready(site, guests, "thief") == ("False", "Conflict")
+    assert (await site.shown(f"accounts/{ANN}"))["display_name"] == "Ann"
+    assert (await site.shown(f"domains/{DOMAIN}/aliases/boss"))["targets"] == [ANN]
 
 
 async def test_aliases_are_made_moved_and_removed_and_those_of_others_stay(site: Any, team: str) -> None:

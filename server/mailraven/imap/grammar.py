@@ -90,6 +90,7 @@ GRAMMAR: Mapping[str, Callable[[Lexer], Arguments]] = MappingProxyType(
         "UID MOVE": move.parse_uid,
         "UID SEARCH": search.parse_uid,
         "UID STORE": store.parse_uid,
+        "UNAUTHENTICATE": bare.parse,
         "UNSELECT": bare.parse,
         "UNSUBSCRIBE": subscribe.parse_unsubscribe,
     }

@@ -24,6 +24,15 @@ _SIGNED_IN = (
     "MOVE",
     "MULTIAPPEND",
     "WITHIN",
+    "ENABLE",
+    "CONDSTORE",
+    "QRESYNC",
+    "ESEARCH",
+    "SEARCHRES",
+    "PARTIAL",
+    "OBJECTID",
+    "SAVEDATE",
+    "UNAUTHENTICATE",
 )
 
 

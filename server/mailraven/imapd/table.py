@@ -16,6 +16,7 @@ from mailraven.imapd.commands import (
     copy,
     create,
     delete,
+    enable,
     expunge,
     fetch,
     identify,
@@ -34,6 +35,7 @@ from mailraven.imapd.commands import (
     status,
     store,
     subscribe,
+    unauthenticate,
     unselect,
 )
 from mailraven.imapd.outcome import Outcome
@@ -73,6 +75,8 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "STARTTLS": Command(starttls.run, _STRANGER),
         "LOGIN": Command(login.run, _STRANGER),
         "AUTHENTICATE": Command(authenticate.run, _STRANGER),
+        "ENABLE": Command(enable.run, _SIGNED_IN),
+        "UNAUTHENTICATE": Command(unauthenticate.run, _SIGNED_IN, NONE),
         "NAMESPACE": Command(namespace.run, _SIGNED_IN),
         "LIST": Command(list_.run, _SIGNED_IN),
         "LSUB": Command(lsub.run, _SIGNED_IN),

@@ -114,7 +114,7 @@ def _parse(lexer: Lexer, *, uid: bool) -> Fetch:
         raise SyntaxProblem("PARTIAL belongs to UID FETCH")  # RFC 9394 §3.3
     if vanished and (changed_since is None or not uid):
         raise SyntaxProblem("VANISHED belongs to UID FETCH with CHANGEDSINCE")  # RFC 7162 §3.2.6
-    before: tuple[FetchItem, ...] = (Item.UID,) if uid else ()
+    before: tuple[FetchItem, ...] = (Item.UID,) if uid and Item.UID not in items else ()
     after: tuple[FetchItem, ...] = () if changed_since is None else (Item.MODSEQ,)
     return Fetch(
         messages, tuple(dict.fromkeys((*before, *items, *after))), uid, changed_since, vanished, modifiers.partial

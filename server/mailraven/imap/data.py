@@ -93,6 +93,17 @@ def list_root(*, kind: str = "LIST") -> bytes:
     return b'* %b (\\Noselect) "%b" ""\r\n' % (kind.encode("ascii"), DELIMITER.encode("ascii"))
 
 
+def quota(root: bytes, resources: Mapping[str, tuple[int, int]]) -> bytes:
+    """QUOTA: usage and limit by resource (RFC 9208 §4.2.1); none: nothing is limited."""
+    triplets = " ".join(f"{name} {used} {limit}" for name, (used, limit) in resources.items())
+    return b"* QUOTA %b (%b)\r\n" % (strings.string(root), triplets.encode("ascii"))
+
+
+def quota_root(mailbox: str, root: bytes, *, utf8: bool = False) -> bytes:
+    """QUOTAROOT (RFC 9208 §4.2.2)."""
+    return b"* QUOTAROOT %b %b\r\n" % (strings.mailbox(mailbox, utf8=utf8), strings.string(root))
+
+
 def namespace(personal: Sequence[str] = ("",), other: Sequence[str] = (), shared: Sequence[str] = ()) -> bytes:
     """NAMESPACE: prefixes of each kind; none is NIL (RFC 2342 §5)."""
     return b"* NAMESPACE %b %b %b\r\n" % (_namespaces(personal), _namespaces(other), _namespaces(shared))

@@ -32,6 +32,8 @@ _SIGNED_IN = (
     "PARTIAL",
     "OBJECTID",
     "SAVEDATE",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
     "UNAUTHENTICATE",
 )
 

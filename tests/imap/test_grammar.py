@@ -70,7 +70,6 @@ WRONG: list[tuple[str, bytes]] = [
     ("ID", b" (" + b" ".join([b'"x" NIL'] * 31) + b")"),
     ("SELECT", b""),
     ("SELECT", b" NIL NIL"),
-    ("SELECT", b" a (CONDSTORE)"),
     ("CREATE", b" /"),
     ("CREATE", b" a (USE)"),
     ("CREATE", b" a (USE (Trash))"),

@@ -63,11 +63,16 @@ async def test_bad_syntax(imap):
             "FETCH 1 BODY[HEADER.FIELDS ()]",
             "FETCH 2 FLAGS",
             "FETCH 1:2 FLAGS",
-            "FETCH $ FLAGS",
             "FETCH 1 FLAGS extra",
+            "FETCH 1 FLAGS (CHANGEDSINCE)",
+            "FETCH 1 FLAGS (VANISHED)",
+            "UID FETCH 1 FLAGS (VANISHED)",
+            "UID FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)",  # before ENABLE QRESYNC
+            "FETCH 1 FLAGS (PARTIAL 1:2)",
+            "UID FETCH 1 FLAGS (PARTIAL 1:-2)",
         ):
             await client.bad(text)
-        await client.ok("FETCH 1 FLAGS")
+            await client.ok("FETCH 1 FLAGS")
 
 
 async def fetched(client, items, what="FETCH 1"):

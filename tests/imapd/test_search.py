@@ -94,9 +94,10 @@ async def test_bad_syntax(client):
         " 4",
         " HEADER Subject",
         " KEYWORD \\Seen",
-        " $",
-        " MODSEQ 1",
-        " EMAILID M1",
+        " RETURN ALL",
+        " RETURN (MINIMUM) ALL",
+        " RETURN (PARTIAL 0:1) ALL",
+        " MODSEQ x",
         " " + "(" * 60 + "ALL" + ")" * 60,
         " CHARSET UTF-8 SUBJECT {2+}\r\n\xff\xfe".encode("latin-1"),
     ):

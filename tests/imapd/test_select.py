@@ -20,6 +20,8 @@ async def test_responses_of_select(imap):
             b"OK [UNSEEN 1] First unseen message",
             b"OK [UIDVALIDITY %d] UIDs are valid" % info.uidvalidity,
             b"OK [UIDNEXT 4] Predicted next UID",
+            b"OK [HIGHESTMODSEQ %d] Highest" % info.modseq,
+            b"OK [MAILBOXID (F%d)] Its id" % info.id,
         ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mailraven.imap import strings
 from mailraven.imap.mailbox_name import DELIMITER, encode_utf7
+from mailraven.imap.sequence_set import compact
 
 
 def capability(capabilities: Iterable[str]) -> bytes:
@@ -36,6 +37,20 @@ def recent(count: int) -> bytes:
 def expunge(sequence_numbers: Iterable[int]) -> bytes:
     """EXPUNGE for each, in this order: each number counts after the ones before it."""
     return b"".join([b"* %d EXPUNGE\r\n" % number for number in sequence_numbers])
+
+
+def vanished(uids: Iterable[int], *, earlier: bool = False) -> bytes:
+    """VANISHED of ascending UIDs (RFC 7162 §3.2.10); nothing for none. `earlier`: before this SELECT or FETCH."""
+    names = compact(uids)
+    if not names:
+        return b""
+    return b"* VANISHED %b%b\r\n" % (b"(EARLIER) " if earlier else b"", names.encode("ascii"))
+
+
+def esearch(tag: str, items: Iterable[tuple[str, int | str]], *, uid: bool) -> bytes:
+    """ESEARCH (RFC 9051 §7.3.4): its items in order; `uid`: they are UIDs."""
+    parts = ["* ESEARCH", f'(TAG "{tag}")', *(["UID"] if uid else []), *(f"{name} {value}" for name, value in items)]
+    return " ".join(parts).encode("ascii") + b"\r\n"
 
 
 def search(numbers: Sequence[int], modseq: int | None = None) -> bytes:
@@ -76,6 +91,17 @@ def list_entry(
 def list_root(*, kind: str = "LIST") -> bytes:
     """The answer to an empty pattern: delimiter and root (RFC 9051 §6.3.9)."""
     return b'* %b (\\Noselect) "%b" ""\r\n' % (kind.encode("ascii"), DELIMITER.encode("ascii"))
+
+
+def quota(root: bytes, resources: Mapping[str, tuple[int, int]]) -> bytes:
+    """QUOTA: usage and limit by resource (RFC 9208 §4.2.1); none: nothing is limited."""
+    triplets = " ".join(f"{name} {used} {limit}" for name, (used, limit) in resources.items())
+    return b"* QUOTA %b (%b)\r\n" % (strings.string(root), triplets.encode("ascii"))
+
+
+def quota_root(mailbox: str, root: bytes, *, utf8: bool = False) -> bytes:
+    """QUOTAROOT (RFC 9208 §4.2.2)."""
+    return b"* QUOTAROOT %b %b\r\n" % (strings.mailbox(mailbox, utf8=utf8), strings.string(root))
 
 
 def namespace(personal: Sequence[str] = ("",), other: Sequence[str] = (), shared: Sequence[str] = ()) -> bytes:

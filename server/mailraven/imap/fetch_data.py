@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from operator import attrgetter
 from typing import Protocol
 
@@ -31,6 +32,14 @@ class StaticItems(Protocol):
     def bodystructure(self) -> bytes:
         """Wire form, extensible."""
 
+    @property
+    def email_id(self) -> int:
+        """Equal for equal octets that came in together (RFC 8474 §5.1)."""
+
+    @property
+    def saved_at(self) -> datetime:
+        """When it came into this mailbox (RFC 8514), aware."""
+
 
 class FlagLists(dict[int, bytes]):
     """Mask -> `(\\Seen $Forwarded)`, made once for each mask that occurs in a mailbox with these keywords."""
@@ -45,8 +54,13 @@ class FlagLists(dict[int, bytes]):
         return rendered
 
 
-_STATIC = frozenset({Item.INTERNALDATE, Item.RFC822_SIZE, Item.ENVELOPE, Item.BODYSTRUCTURE, Item.BODY})
-_NUMBERS = frozenset({Item.UID, Item.RFC822_SIZE})
+_OF_THE_VIEW = frozenset({Item.FLAGS, Item.UID, Item.MODSEQ})
+_FORMS = {
+    Item.UID: b"UID %d",
+    Item.RFC822_SIZE: b"RFC822.SIZE %d",
+    Item.MODSEQ: b"MODSEQ (%d)",
+    Item.EMAILID: b"EMAILID (M%d)",
+}
 
 
 class FetchRenderer:
@@ -61,13 +75,13 @@ class FetchRenderer:
     ) -> None:
         self.bodies = tuple(item for item in items if isinstance(item, BodyItem))
         """Items whose octets the caller brings to `response`, in this order."""
-        self.needs_static = any(item in _STATIC for item in items)
+        self.needs_static = any(isinstance(item, Item) and item not in _OF_THE_VIEW for item in items)
         """Whether `statics` are looked at; if not, leave them out."""
         self._items = tuple(item for item in items if isinstance(item, Item))
         self._flag_lists = FlagLists(keywords)
         self._date_times = DateTimes()
         self._body_wire = body_wire
-        inner = b" ".join(item.encode("ascii") + (b" %d" if item in _NUMBERS else b" %b") for item in self._items)
+        inner = b" ".join(_FORMS.get(item, item.encode("ascii") + b" %b") for item in self._items)
         self._row = b"* %d FETCH (" + inner + b")\r\n"
         self._head = b"* %d FETCH (" + inner + (b" " if inner else b"")
 
@@ -76,20 +90,22 @@ class FetchRenderer:
         sequence_numbers: Iterable[int],
         uids: Iterable[int],
         masks: Iterable[int],
+        modseqs: Iterable[int],
         statics: Sequence[StaticItems] = (),
     ) -> list[bytes]:
         """Complete responses, one for each message: for items without octets of the message."""
-        return self._render(self._row, sequence_numbers, uids, masks, statics)
+        return self._render(self._row, sequence_numbers, uids, masks, modseqs, statics)
 
     def heads(
         self,
         sequence_numbers: Iterable[int],
         uids: Iterable[int],
         masks: Iterable[int],
+        modseqs: Iterable[int],
         statics: Sequence[StaticItems] = (),
     ) -> list[bytes]:
         """Everything before the octets, one for each message; `response` makes responses of them."""
-        return self._render(self._head, sequence_numbers, uids, masks, statics)
+        return self._render(self._head, sequence_numbers, uids, masks, modseqs, statics)
 
     def response(self, head: bytes, octets: Sequence[bytes | memoryview | None]) -> list[bytes | memoryview]:
         """One response in pieces, so that large octets are not copied. None: there is no such part, NIL."""
@@ -112,16 +128,30 @@ class FetchRenderer:
         sequence_numbers: Iterable[int],
         uids: Iterable[int],
         masks: Iterable[int],
+        modseqs: Iterable[int],
         statics: Sequence[StaticItems],
     ) -> list[bytes]:
-        columns = [self._column(item, uids, masks, statics) for item in self._items]
+        columns = [self._column(item, uids, masks, modseqs, statics) for item in self._items]
         return [template % row for row in zip(sequence_numbers, *columns, strict=True)]
 
     def _column(
-        self, item: Item, uids: Iterable[int], masks: Iterable[int], statics: Sequence[StaticItems]
+        self,
+        item: Item,
+        uids: Iterable[int],
+        masks: Iterable[int],
+        modseqs: Iterable[int],
+        statics: Sequence[StaticItems],
     ) -> Iterable[object]:
         if item is Item.UID:
             return uids
+        if item is Item.MODSEQ:
+            return modseqs
+        if item is Item.EMAILID:
+            return map(attrgetter("email_id"), statics)
+        if item is Item.THREADID:
+            return repeat(b"NIL", len(statics))
+        if item is Item.SAVEDATE:
+            return map(self._date_times.render, map(attrgetter("saved_at"), statics))
         if item is Item.FLAGS:
             return map(self._flag_lists.__getitem__, masks)
         if item is Item.INTERNALDATE:
@@ -134,8 +164,15 @@ class FetchRenderer:
         return structures if item is Item.BODYSTRUCTURE else map(self._body_wire, structures)
 
 
-def flags_response(sequence_number: int, flags: bytes, uid: int | None = None) -> bytes:
-    """An unasked FETCH with the flags of one message (RFC 9051 §7.5.2), `flags` from FlagLists."""
-    if uid is None:
-        return b"* %d FETCH (FLAGS %b)\r\n" % (sequence_number, flags)
-    return b"* %d FETCH (UID %d FLAGS %b)\r\n" % (sequence_number, uid, flags)
+def flags_response(
+    sequence_number: int, flags: bytes | None, uid: int | None = None, modseq: int | None = None
+) -> bytes:
+    """A FETCH with the flags of one message (RFC 9051 §7.5.2), `flags` from FlagLists; what is None is left out."""
+    items = []
+    if uid is not None:
+        items.append(b"UID %d" % uid)
+    if flags is not None:
+        items.append(b"FLAGS %b" % flags)
+    if modseq is not None:
+        items.append(b"MODSEQ (%d)" % modseq)
+    return b"* %d FETCH (%b)\r\n" % (sequence_number, b" ".join(items))

@@ -21,6 +21,7 @@ from mailraven.imap.commands import (
     login,
     lsub,
     move,
+    quota,
     rename,
     search,
     select,
@@ -46,6 +47,9 @@ Arguments = (
     | login.Login
     | lsub.Lsub
     | move.Move
+    | quota.GetQuota
+    | quota.GetQuotaRoot
+    | quota.SetQuota
     | rename.Rename
     | search.Search
     | select.Select
@@ -68,6 +72,8 @@ GRAMMAR: Mapping[str, Callable[[Lexer], Arguments]] = MappingProxyType(
         "EXAMINE": select.parse_examine,
         "EXPUNGE": expunge.parse,
         "FETCH": fetch.parse,
+        "GETQUOTA": quota.parse,
+        "GETQUOTAROOT": quota.parse_root,
         "ID": id.parse,
         "IDLE": idle.parse,
         "LIST": list.parse,
@@ -80,6 +86,7 @@ GRAMMAR: Mapping[str, Callable[[Lexer], Arguments]] = MappingProxyType(
         "RENAME": rename.parse,
         "SEARCH": search.parse,
         "SELECT": select.parse,
+        "SETQUOTA": quota.parse_set,
         "STARTTLS": bare.parse,
         "STATUS": status.parse,
         "STORE": store.parse,
@@ -90,6 +97,7 @@ GRAMMAR: Mapping[str, Callable[[Lexer], Arguments]] = MappingProxyType(
         "UID MOVE": move.parse_uid,
         "UID SEARCH": search.parse_uid,
         "UID STORE": store.parse_uid,
+        "UNAUTHENTICATE": bare.parse,
         "UNSELECT": bare.parse,
         "UNSUBSCRIBE": subscribe.parse_unsubscribe,
     }

@@ -96,9 +96,9 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Date:
-    """INTERNALDATE or the Date field, without time and zone."""
+    """INTERNALDATE, the Date field or SAVEDATE (RFC 8514), without time and zone."""
 
-    which: Literal["internal", "sent"]
+    which: Literal["internal", "sent", "saved"]
     op: Literal["before", "on", "since"]
     day: date
 
@@ -152,8 +152,17 @@ Key = (
     | EmailId
 )
 
+
+def mentions(key: Key, kind: type[Key]) -> bool:
+    """Whether a key of this kind is somewhere in it."""
+    if isinstance(key, And | Or):
+        return any(mentions(one, kind) for one in key.keys)
+    return mentions(key.key, kind) if isinstance(key, Not) else isinstance(key, kind)
+
+
 _PLAIN: dict[str, Key] = {
     "ALL": All(),
+    "SAVEDATESUPPORTED": All(),  # RFC 8514 §4.3: by every mailbox
     "RECENT": Recent(present=True),
     "OLD": Recent(present=False),
     "NEW": And((Recent(present=True), Flag("\\Seen", present=False))),
@@ -263,11 +272,12 @@ class KeyParser:
         return Body(self.text()) if word == "BODY" else Text(self.text())
 
     def date(self, word: str) -> Key:
-        """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE."""
-        sent = word.startswith("SENT")
-        op = word.removeprefix("SENT")
+        """BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE, SAVEDBEFORE, SAVEDON, SAVEDSINCE."""
+        op = word.removeprefix("SENT").removeprefix("SAVED")
         day = self._lexer.date()
-        which: Literal["internal", "sent"] = "sent" if sent else "internal"
+        which: Literal["internal", "sent", "saved"] = "internal"
+        if op != word:
+            which = "sent" if word.startswith("SENT") else "saved"
         if op == "BEFORE":
             return Date(which, "before", day)
         return Date(which, "on" if op == "ON" else "since", day)
@@ -301,9 +311,10 @@ class KeyParser:
             lexer.space()
         return ModSeq(lexer.number(MAX_NUMBER64))
 
-    def email_id(self, _: str) -> Key:
-        """EMAILID objectid."""
-        return EmailId(self._lexer.atom())
+    def object_id(self, word: str) -> Key:
+        """EMAILID objectid, THREADID objectid: there are no threads (RFC 8474 §5.2)."""
+        id = self._lexer.atom()
+        return EmailId(id) if word == "EMAILID" else Not(All())
 
 
 _WITH_ARGUMENT: dict[str, Callable[[KeyParser, str], Key]] = {
@@ -311,10 +322,12 @@ _WITH_ARGUMENT: dict[str, Callable[[KeyParser, str], Key]] = {
     "HEADER": KeyParser.header,
     **dict.fromkeys(("BODY", "TEXT"), KeyParser.content),
     **dict.fromkeys(("BEFORE", "ON", "SINCE", "SENTBEFORE", "SENTON", "SENTSINCE"), KeyParser.date),
+    **dict.fromkeys(("SAVEDBEFORE", "SAVEDON", "SAVEDSINCE"), KeyParser.date),
     **dict.fromkeys(("LARGER", "SMALLER"), KeyParser.size),
     **dict.fromkeys(("KEYWORD", "UNKEYWORD"), KeyParser.keyword),
     "UID": KeyParser.uid,
     **dict.fromkeys(("OLDER", "YOUNGER"), KeyParser.within),
     "MODSEQ": KeyParser.modseq,
-    "EMAILID": KeyParser.email_id,
+    "EMAILID": KeyParser.object_id,
+    "THREADID": KeyParser.object_id,
 }

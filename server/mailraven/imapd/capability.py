@@ -24,6 +24,17 @@ _SIGNED_IN = (
     "MOVE",
     "MULTIAPPEND",
     "WITHIN",
+    "ENABLE",
+    "CONDSTORE",
+    "QRESYNC",
+    "ESEARCH",
+    "SEARCHRES",
+    "PARTIAL",
+    "OBJECTID",
+    "SAVEDATE",
+    "QUOTA",
+    "QUOTA=RES-STORAGE",
+    "UNAUTHENTICATE",
 )
 
 

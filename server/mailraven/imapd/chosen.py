@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from copy import copy
 from itertools import chain
+from typing import Self
 
 from mailraven.imap import SequenceSet
 from mailraven.imap.sequence_set import STAR
@@ -18,8 +21,8 @@ class Chosen:
     def __init__(self, selected: Selected, messages: SequenceSet, *, uid: bool) -> None:
         snapshot = selected.snapshot
         self._uids = snapshot.uids
-        if messages.saved:
-            raise CommandRefused(bad("There is no saved search result"))
+        if messages.saved:  # RFC 5182 §2.1: nothing was saved, nothing is chosen
+            messages, uid = SequenceSet.of(selected.saved), True
         if uid:
             self._slices = messages.slices(snapshot.uids, snapshot.count)
             return
@@ -29,6 +32,17 @@ class Chosen:
 
     def __len__(self) -> int:
         return sum(stop - start for start, stop in self._slices)
+
+    def only(self, uids: Set[int]) -> Self:
+        """Those among these UIDs."""
+        chosen = copy(self)
+        chosen._slices = [
+            (index, index + 1)
+            for start, stop in self._slices
+            for index in range(start, stop)
+            if self._uids[index] in uids
+        ]
+        return chosen
 
     def uids(self) -> list[int]:
         """UIDs, ascending."""

@@ -297,7 +297,7 @@ class Connection(Channel):
             await self._start_idling(received.tag)
             return
         self._write(await dispatch.news(self.session, received.name))
-        self._finish(received.tag, received.name, outcome)
+        self._finish(received.tag, received.name, dispatch.concluded(self.session, outcome))
         self._last_command = self._heard = self._loop.time()
         took(received.name, self._last_command - started)
         await self._drain()
@@ -325,8 +325,8 @@ class Connection(Channel):
         """The tagged response, and what it means for the connection."""
         self._write(outcome.status.tagged(tag))
         self._count(name, outcome)
-        if not isinstance(self.session.state, NotAuthenticated):
-            self._receiver.limits = self._services.limits.signed_in
+        stranger = isinstance(self.session.state, NotAuthenticated)
+        self._receiver.limits = self._services.limits.before_login if stranger else self._services.limits.signed_in
         state = self.session.state
         if isinstance(state, Selected) and state.view.gone:
             self._say_bye(response.bye("The selected mailbox was deleted"))

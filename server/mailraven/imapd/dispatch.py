@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
-from mailraven.imap import GRAMMAR, Received
+from mailraven.imap import GRAMMAR, Received, response
 from mailraven.imapd import updates
 from mailraven.imapd.errors import SERVER_BUG, outcome_of
 from mailraven.imapd.outcome import Outcome, bad
@@ -40,6 +42,7 @@ async def perform(session: Session, received: Received) -> Outcome:
     if isinstance(session.state, Selected) and received.name not in _READING:
         session.state.ahead = None
     try:
+        session.tag = received.tag
         arguments = GRAMMAR[received.name](received.lexer())
         return await COMMANDS[received.name].run(session, arguments)
     except ConnectionResetError:  # the client has gone while the command waited for it
@@ -57,6 +60,15 @@ def failure(session: Session, name: str, error: Exception) -> Outcome:
     if isinstance(error, Unavailable):
         _log.warning("storage is away", session=session.id, command=name, error=str(error))
     return known
+
+
+def concluded(session: Session, outcome: Outcome) -> Outcome:
+    """With what can be said only after the news."""
+    state = session.state
+    if not outcome.with_modseq or not session.enabled.qresync or not isinstance(state, Selected):
+        return outcome
+    status = response.ok(outcome.status.text, f"HIGHESTMODSEQ {state.snapshot.modseq}")
+    return replace(outcome, status=status)
 
 
 async def news(session: Session, name: str) -> bytes:

@@ -27,6 +27,8 @@ class Outcome:
     untagged: bytes = b""
     stream: AsyncGenerator[bytes, None] | None = None
     then: Then = Then.NEXT_COMMAND
+    with_modseq: bool = False
+    """After QRESYNC the tagged OK says HIGHESTMODSEQ as the news before it has reached it (RFC 7162 §3.2.7)."""
 
 
 def ok(

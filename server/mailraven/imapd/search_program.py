@@ -7,7 +7,6 @@ from typing import Any
 
 from mailraven.imap import search_keys as keys
 from mailraven.imapd.chosen import Chosen
-from mailraven.imapd.outcome import CommandRefused, bad
 from mailraven.imapd.state import Selected
 from mailraven.mailstore import program as p
 
@@ -42,8 +41,11 @@ class _Translation:
     def recent(self, key: keys.Recent) -> p.Key:
         return p.Recent(self._selected.first_recent, key.present)
 
-    def not_offered(self, _: keys.Key) -> p.Key:
-        raise CommandRefused(bad("A search key of an extension that is not offered"))
+    def email_id(self, key: keys.EmailId) -> p.Key:
+        number = key.id.removeprefix("M")
+        if number == key.id or not number.isdecimal() or len(number) > 18:
+            return p.Not(p.All())  # none of ours
+        return p.EmailId(int(number))
 
 
 def _balanced(operands: Sequence[p.Key]) -> p.Key:
@@ -69,6 +71,6 @@ _RULES: dict[type[keys.Key], Callable[[_Translation, Any], p.Key]] = {
     keys.Date: lambda _, key: p.Date(key.which, key.op, key.day),
     keys.Size: lambda _, key: p.Size(key.op, key.octets),
     keys.Within: lambda _, key: p.Within(key.op, key.seconds),
-    keys.ModSeq: _Translation.not_offered,
-    keys.EmailId: _Translation.not_offered,
+    keys.ModSeq: lambda _, key: p.ModSeq(key.value),
+    keys.EmailId: _Translation.email_id,
 }

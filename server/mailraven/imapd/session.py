@@ -10,7 +10,7 @@ import structlog
 
 from mailraven.directory import Identity
 from mailraven.imapd.services import Services
-from mailraven.imapd.state import Authenticated, NotAuthenticated, Selected, State
+from mailraven.imapd.state import Authenticated, Enabled, NotAuthenticated, Selected, State
 from mailraven.mailstore import MailstoreError
 
 _log = structlog.get_logger(component="imapd")
@@ -22,7 +22,7 @@ Ask = Callable[[bytes], Awaitable[bytes]]
 class Session:
     """Handlers read and change it; the connection owns it."""
 
-    __slots__ = ("ask", "auth_failures", "id", "peer", "reported", "secure", "services", "state")
+    __slots__ = ("ask", "auth_failures", "enabled", "id", "peer", "reported", "secure", "services", "state", "tag")
 
     def __init__(self, services: Services, ask: Ask, peer: str, *, secure: bool) -> None:
         self.services = services
@@ -31,6 +31,9 @@ class Session:
         self.secure = secure
         self.id = secrets.token_hex(6)
         self.state: State = NotAuthenticated()
+        self.enabled = Enabled()
+        self.tag = ""
+        """Of the command in progress."""
         self.auth_failures = 0
         self.reported: dict[int, int] | None = None
         """UIDs whose flags the command in progress has told or must not tell, with the MODSEQ that covers."""

@@ -25,6 +25,16 @@ class Authenticated:
 
 
 @dataclass(slots=True)
+class Enabled:
+    """What the client has switched on (RFC 5161); there is no way back."""
+
+    condstore: bool = False
+    """FETCH responses nobody asked for show MODSEQ (RFC 7162 §3.1)."""
+    qresync: bool = False
+    """VANISHED takes the place of EXPUNGE (RFC 7162 §3.2)."""
+
+
+@dataclass(slots=True)
 class Selected:
     """A mailbox is open. `snapshot` is what the client has been told; it moves at the end of commands."""
 
@@ -38,6 +48,10 @@ class Selected:
     """UIDNEXT as it was at SELECT: what came later has not been claimed as \\Recent."""
     keywords: int
     """How many of the view's keywords FLAGS has announced."""
+    enabled: Enabled
+    """The session's."""
+    saved: tuple[int, ...] = ()
+    """UIDs that `$` stands for (RFC 5182), ascending; those that are gone stay and match nothing."""
     ahead: Ahead | None = None
     """Messages read along for a client that fetches one after the other."""
 

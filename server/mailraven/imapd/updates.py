@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from mailraven.imap import data, response
-from mailraven.imap.fetch_data import FlagLists
+from mailraven.imap.fetch_data import FlagLists, flags_response
 from mailraven.imap.flags import RECENT
 from mailraven.imapd.state import Selected
 from mailraven.mailstore.flags import MAX_KEYWORDS, SYSTEM_FLAGS
@@ -22,7 +22,11 @@ def collect(selected: Selected, *, expunge: bool, reported: dict[int, int] | Non
     if delta.snapshot is before:
         return b""
     selected.snapshot = delta.snapshot
-    parts = [data.expunge(delta.expunged), new_keywords(selected)]
+    if selected.enabled.qresync:
+        gone = data.vanished(before.uids[number - 1] for number in reversed(delta.expunged))
+    else:
+        gone = data.expunge(delta.expunged)
+    parts = [gone, new_keywords(selected)]
     if delta.exists is not None:
         parts += (data.exists(delta.exists), data.recent(selected.recent))
     if delta.changed:
@@ -55,9 +59,16 @@ def with_recent(selected: Selected, uids: Iterable[int], masks: Iterable[int]) -
     return (mask | RECENT if uid >= first else mask for uid, mask in zip(uids, masks, strict=True))
 
 
+def changed_since(selected: Selected, uids: Iterable[int], modseq: int) -> bytes:
+    """FETCH with UID, FLAGS and MODSEQ of those of the announced UIDs that changed (RFC 7162 §3.2.5.2)."""
+    changed = [uid for uid, _, own in selected.view.rows(uids) if own > modseq]
+    return b"".join(_changed_flags(selected, changed, {}))
+
+
 def _changed_flags(selected: Selected, changed: list[int], reported: dict[int, int]) -> Iterator[bytes]:
     uids, count = selected.snapshot.uids, selected.snapshot.count
     lists = FlagLists(selected.view.keywords)
+    condstore = selected.enabled.condstore
     for uid, mask, modseq in selected.view.rows(changed):
         if reported.get(uid, 0) >= modseq:
             continue
@@ -65,4 +76,4 @@ def _changed_flags(selected: Selected, changed: list[int], reported: dict[int, i
         if index < count and uids[index] == uid:
             flags = lists[mask | RECENT if uid >= selected.first_recent else mask]
             # Nobody asked for the UID, but a client that has just renumbered can be sure.
-            yield b"* %d FETCH (UID %d FLAGS %b)\r\n" % (index + 1, uid, flags)
+            yield flags_response(index + 1, flags, uid, modseq if condstore else None)

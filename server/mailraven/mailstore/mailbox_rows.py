@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mailraven.db import Database
 from mailraven.imap.sequence_set import compact
 from mailraven.mailstore import flags as flag_bits
+from mailraven.mailstore import uidset
 from mailraven.mailstore.errors import NoSuchMailbox, TooManyKeywords
 
 
@@ -25,6 +27,19 @@ class LockedMailbox:
 
 
 _COLUMNS = "account_id, id, name, uidvalidity, uidnext, modseq, keywords"
+
+
+async def vanished(database: Database, account: int, mailbox: int, since: int) -> list[int]:
+    """UIDs that the change log calls expunged after a MODSEQ, ascending."""
+    async with database.acquire() as connection:
+        rows = await connection.fetch(
+            "SELECT expunged FROM mailbox_change WHERE account_id = $1 AND mailbox_id = $2 AND modseq > $3"
+            " AND expunged <> ''",
+            account,
+            mailbox,
+            since,
+        )
+    return sorted({uid for row in rows for uid in uidset.decode(row["expunged"])})
 
 
 async def lock(connection: Any, account: int, mailbox: int) -> LockedMailbox:

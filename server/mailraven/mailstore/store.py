@@ -10,7 +10,17 @@ from weakref import WeakValueDictionary
 
 from mailraven.blobs import BlobStore
 from mailraven.db import Database, DatabaseUnavailable
-from mailraven.mailstore import collector, emptying, flagging, mailboxes, messages, paging, program, transfer
+from mailraven.mailstore import (
+    collector,
+    emptying,
+    flagging,
+    mailbox_rows,
+    mailboxes,
+    messages,
+    paging,
+    program,
+    transfer,
+)
 from mailraven.mailstore import search as searching
 from mailraven.mailstore.bodies import BodyStore
 from mailraven.mailstore.errors import OverQuota, Unavailable
@@ -185,6 +195,11 @@ class Mailstore:
         async with lock, self._search_slots:
             with _temporary():
                 return await searching.search(self._database, self._bodies, account, mailbox, program, sequence)
+
+    async def vanished(self, account: int, mailbox: int, since: int) -> list[int]:
+        """UIDs that were expunged after MODSEQ `since`, ascending (RFC 7162 §3.2.5.1)."""
+        with _temporary():
+            return await mailbox_rows.vanished(self._database, account, mailbox, since)
 
     # -- changing ----------------------------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailraven.imap.errors import SyntaxProblem
-from mailraven.imap.lexer import Lexer
+from mailraven.imap.lexer import MAX_NUMBER64, Lexer
 from mailraven.imap.section import parse_section, render_section
 from mailraven.imap.sequence_set import SequenceSet
+from mailraven.imap.window import Window, parse_window
 from mailraven.message.section import Section
 
 _MAX_ITEMS = 500
@@ -25,6 +26,13 @@ class Item(StrEnum):
     BODYSTRUCTURE = "BODYSTRUCTURE"
     BODY = "BODY"
     """BODYSTRUCTURE without extension data."""
+    MODSEQ = "MODSEQ"
+    """RFC 7162 §3.1.5."""
+    EMAILID = "EMAILID"
+    THREADID = "THREADID"
+    """RFC 8474 §5.1, §5.2: we keep no threads, it is always NIL."""
+    SAVEDATE = "SAVEDATE"
+    """RFC 8514."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,18 @@ FetchItem = Item | BodyItem
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """`uid`: `messages` are UIDs, and UID is among the items (RFC 9051 §6.4.9)."""
+    """`uid`: `messages` are UIDs, and UID is among the items (RFC 9051 §6.4.9).
+
+    `changed_since`: only messages with a higher MODSEQ (RFC 7162 §3.1.4); `vanished`: and which UIDs are gone since.
+    """
 
     messages: SequenceSet
     items: tuple[FetchItem, ...]
     uid: bool = False
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: Window | None = None
+    """Only these of the messages (RFC 9394 §3.3)."""
 
     @property
     def sets_seen(self) -> bool:
@@ -74,17 +89,15 @@ _ITEMS: dict[str, FetchItem] = {item.value: item for item in Item} | _RFC822
 
 def parse(lexer: Lexer) -> Fetch:
     """fetch = "FETCH" SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" ... ")")."""
-    messages, items = _parse(lexer)
-    return Fetch(messages, items)
+    return _parse(lexer, uid=False)
 
 
 def parse_uid(lexer: Lexer) -> Fetch:
     """uid = "UID" SP fetch."""
-    messages, items = _parse(lexer)
-    return Fetch(messages, items if Item.UID in items else (Item.UID, *items), uid=True)
+    return _parse(lexer, uid=True)
 
 
-def _parse(lexer: Lexer) -> tuple[SequenceSet, tuple[FetchItem, ...]]:
+def _parse(lexer: Lexer, *, uid: bool) -> Fetch:
     lexer.space()
     messages = lexer.sequence_set()
     lexer.space()
@@ -94,8 +107,44 @@ def _parse(lexer: Lexer) -> tuple[SequenceSet, tuple[FetchItem, ...]]:
     else:
         name = lexer.label()
         items = _MACROS[name] if name in _MACROS else (_item(lexer, name),)
+    modifiers = _modifiers(lexer) if lexer.take(b" ") else _Modifiers()
     lexer.end()
-    return messages, tuple(dict.fromkeys(items))
+    changed_since, vanished = modifiers.changed_since, modifiers.vanished
+    if modifiers.partial is not None and not uid:
+        raise SyntaxProblem("PARTIAL belongs to UID FETCH")  # RFC 9394 §3.3
+    if vanished and (changed_since is None or not uid):
+        raise SyntaxProblem("VANISHED belongs to UID FETCH with CHANGEDSINCE")  # RFC 7162 §3.2.6
+    before: tuple[FetchItem, ...] = (Item.UID,) if uid and Item.UID not in items else ()
+    after: tuple[FetchItem, ...] = () if changed_since is None else (Item.MODSEQ,)
+    return Fetch(
+        messages, tuple(dict.fromkeys((*before, *items, *after))), uid, changed_since, vanished, modifiers.partial
+    )
+
+
+@dataclass(slots=True)
+class _Modifiers:
+    changed_since: int | None = None
+    vanished: bool = False
+    partial: Window | None = None
+
+
+def _modifiers(lexer: Lexer) -> _Modifiers:
+    """fetch-modifier: CHANGEDSINCE SP mod-sequence-valzer, VANISHED (RFC 7162 §7), PARTIAL (RFC 9394 §4)."""
+    found = _Modifiers()
+
+    def one() -> None:
+        name = lexer.choice(frozenset({"CHANGEDSINCE", "VANISHED", "PARTIAL"}), "FETCH modifier")
+        if name == "VANISHED":
+            found.vanished = True
+            return
+        lexer.space()
+        if name == "PARTIAL":
+            found.partial = parse_window(lexer)
+        else:
+            found.changed_since = lexer.number(MAX_NUMBER64)
+
+    lexer.parenthesised(one, 10)
+    return found
 
 
 def _item(lexer: Lexer, name: str) -> FetchItem:

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from mailraven.imap.lexer import Lexer
 
 # status-att = "MESSAGES" / "RECENT" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" / "DELETED" / "SIZE" (RFC 8438)
-STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE"})
+#   / "HIGHESTMODSEQ" (RFC 7162) / "MAILBOXID" (RFC 8474) / "APPENDLIMIT" (RFC 7889)
+STATUS_ITEMS = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE"}) | frozenset(
+    {"HIGHESTMODSEQ", "MAILBOXID", "APPENDLIMIT"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from mailraven.imap.errors import SyntaxProblem
 from mailraven.imap.flags import Flags, flags_of
-from mailraven.imap.lexer import Lexer
+from mailraven.imap.lexer import MAX_NUMBER64, Lexer
 from mailraven.imap.limits import MAX_FLAGS
 from mailraven.imap.sequence_set import SequenceSet
 
@@ -16,13 +16,17 @@ Operation = Literal["add", "remove", "replace"]
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """`uid`: `messages` are UIDs and FETCH responses must show them."""
+    """`uid`: `messages` are UIDs and FETCH responses must show them.
+
+    `unchanged_since`: leave out messages with a higher MODSEQ (RFC 7162 §3.1.3).
+    """
 
     messages: SequenceSet
     operation: Operation
     flags: Flags
     silent: bool = False
     uid: bool = False
+    unchanged_since: int | None = None
 
 
 def parse(lexer: Lexer) -> Store:
@@ -39,6 +43,13 @@ def _parse(lexer: Lexer, *, uid: bool) -> Store:
     lexer.space()
     messages = lexer.sequence_set()
     lexer.space()
+    unchanged_since: int | None = None
+    if lexer.take(b"("):
+        lexer.choice(frozenset({"UNCHANGEDSINCE"}), "STORE modifier")
+        lexer.space()
+        unchanged_since = lexer.number(MAX_NUMBER64)
+        lexer.expect(b")")
+        lexer.space()
     operation, silent = _operation(lexer)
     lexer.space()
     if lexer.at(b"("):
@@ -46,7 +57,7 @@ def _parse(lexer: Lexer, *, uid: bool) -> Store:
     else:
         names = lexer.many(lexer.flag, MAX_FLAGS)
     lexer.end()
-    return Store(messages, operation, flags_of(names), silent, uid)
+    return Store(messages, operation, flags_of(names), silent, uid, unchanged_since)
 
 
 def _operation(lexer: Lexer) -> tuple[Operation, bool]:

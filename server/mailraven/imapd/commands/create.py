@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mailraven.imap.commands.create import Create
+from mailraven.imapd.commands.status import mailbox_id
 from mailraven.imapd.outcome import Outcome, no, ok
 from mailraven.imapd.session import Session
 
@@ -14,5 +15,5 @@ async def run(session: Session, arguments: Create) -> Outcome:
     uses = arguments.special_use
     if len(uses) > 1 or any(use not in _SPECIAL_USES for use in uses):
         return no("A mailbox cannot have that special use", "USEATTR")
-    await session.services.mailstore.create(session.account, arguments.mailbox, uses[0] if uses else None)
-    return ok("CREATE completed")
+    made = await session.services.mailstore.create(session.account, arguments.mailbox, uses[0] if uses else None)
+    return ok("CREATE completed", f"MAILBOXID ({mailbox_id(made)})")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailraven.imap.commands.expunge import Expunge
 from mailraven.imapd.chosen import Chosen
 from mailraven.imapd.outcome import Outcome, ok
@@ -15,5 +17,5 @@ async def run(session: Session, arguments: Expunge) -> Outcome:
     if selected.read_only:
         return READ_ONLY
     uids = None if arguments.uids is None else Chosen(selected, arguments.uids, uid=True).uids()
-    await session.services.mailstore.expunge(selected.account, selected.mailbox, uids)
-    return ok("EXPUNGE completed")
+    removed = await session.services.mailstore.expunge(selected.account, selected.mailbox, uids)
+    return replace(ok("EXPUNGE completed"), with_modseq=bool(removed))

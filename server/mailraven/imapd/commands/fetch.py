@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
+from mailraven.imap import SequenceSet, data
 from mailraven.imap.commands.fetch import Fetch, Item
 from mailraven.imap.fetch_data import FetchRenderer
 from mailraven.imapd import updates
 from mailraven.imapd.chosen import Chosen
 from mailraven.imapd.octets import read_octets
-from mailraven.imapd.outcome import CommandRefused, Outcome, no, ok
+from mailraven.imapd.outcome import CommandRefused, Outcome, bad, no, ok
 from mailraven.imapd.read_ahead import one_ahead
 from mailraven.imapd.sequential import read_one
 from mailraven.imapd.session import Session
@@ -28,7 +29,20 @@ _PLAIN = 1024 * 1024  # octets of structures rendered in one go
 async def run(session: Session, arguments: Fetch) -> Outcome:
     r"""Set \Seen first where that is asked for, so that the responses show it."""
     selected = session.selected
+    if arguments.vanished and not session.enabled.qresync:
+        return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.6
+    if Item.MODSEQ in arguments.items:
+        session.enabled.condstore = True  # RFC 7162 §3.1
     chosen = Chosen(selected, arguments.messages, uid=arguments.uid)
+    gone = b""
+    if arguments.changed_since is not None:
+        if arguments.vanished:
+            gone = await _vanished(session, arguments.messages, arguments.changed_since)
+        chosen = chosen.only(
+            {uid for uid, _, own in selected.view.rows(chosen.uids()) if own > arguments.changed_since}
+        )
+    if arguments.partial is not None:
+        chosen = chosen.only(frozenset(arguments.partial.of(chosen.uids())))
     newly_seen: dict[int, int] = {}
     if arguments.sets_seen and not selected.read_only:
         unseen = [uid for uid, mask, _ in selected.view.rows(chosen.uids()) if not mask & SEEN]
@@ -37,7 +51,16 @@ async def run(session: Session, arguments: Fetch) -> Outcome:
             newly_seen = dict.fromkeys(stored.changed, stored.modseq)
             session.report(newly_seen)
     fetching = _Fetching(session, arguments, newly_seen)
-    return ok("FETCH completed", untagged=updates.new_keywords(selected), stream=fetching.responses(chosen))
+    return ok("FETCH completed", untagged=gone + updates.new_keywords(selected), stream=fetching.responses(chosen))
+
+
+async def _vanished(session: Session, messages: SequenceSet, since: int) -> bytes:
+    """VANISHED (EARLIER) of the UIDs that were asked for (RFC 7162 §3.2.6)."""
+    selected = session.selected
+    gone = await session.services.mailstore.vanished(selected.account, selected.mailbox, since)
+    ranges = messages.resolve(max(selected.view.uidnext - 1, 1))
+    asked = SequenceSet(ranges)
+    return data.vanished(asked.uids(gone), earlier=True)
 
 
 class _Rows(NamedTuple):
@@ -46,6 +69,7 @@ class _Rows(NamedTuple):
     numbers: list[int]
     uids: list[int]
     masks: list[int]
+    modseqs: list[int]
 
 
 class _Fetching:
@@ -59,7 +83,8 @@ class _Fetching:
         keywords = self._selected.view.keywords
         self._renderer = FetchRenderer(arguments.items, keywords, body_wire)
         # RFC 9051 §6.4.5: flags that FETCH itself changed are part of its responses.
-        with_flags = arguments.items if Item.FLAGS in arguments.items else (Item.FLAGS, *arguments.items)
+        told = (Item.FLAGS, Item.MODSEQ) if self._selected.enabled.condstore else (Item.FLAGS,)
+        with_flags = (*(item for item in told if item not in arguments.items), *arguments.items)
         self._seen_renderer = FetchRenderer(with_flags, keywords, body_wire) if newly_seen else self._renderer
 
     async def responses(self, chosen: Chosen) -> AsyncGenerator[bytes, None]:
@@ -169,7 +194,7 @@ class _Fetching:
             uids = [row[0] for row in rows]
             numbers = [number_of[uid] for uid in uids]
         masks = updates.with_recent(self._selected, uids, [row[1] for row in rows])
-        return _Rows(numbers, uids, list(masks))
+        return _Rows(numbers, uids, list(masks), [row[2] for row in rows])
 
 
 def _portions(pieces: Sequence[bytes | memoryview]) -> Iterator[bytes]:

@@ -23,12 +23,13 @@ async def run(session: Session, arguments: List) -> Outcome:
     subscribed: set[str] = set()
     if "SUBSCRIBED" in arguments.select | arguments.returns:
         subscribed = set(await mailstore.subscriptions(session.account))
-    listing = _Listing(arguments, infos, subscribed, parents_of(infos))
+    listing = _Listing(session, arguments, infos, subscribed, parents_of(infos))
     return ok("LIST completed", untagged=b"".join(listing.lines()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Listing:
+    session: Session
     arguments: List
     infos: dict[str, MailboxInfo]
     subscribed: set[str]
@@ -48,7 +49,7 @@ class _Listing:
             yield data.list_entry(match.name, self._attributes(match), child_info=child_info)
             info = self.infos.get(match.name)
             if arguments.status and info is not None:
-                yield data.status(info.name, items(info, arguments.status))
+                yield data.status(info.name, items(self.session, info, arguments.status))
 
     def _chosen(self) -> set[str]:
         """Names that meet the selection options."""

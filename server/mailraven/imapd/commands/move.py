@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mailraven.imap import response
 from mailraven.imap.commands.move import Move
 from mailraven.imapd.chosen import Chosen
@@ -27,4 +29,4 @@ async def run(session: Session, arguments: Move) -> Outcome:
     if not moved.target:
         return ok("No message to move")
     code = response.copyuid_code(moved.uidvalidity, moved.source, moved.target)
-    return ok("MOVE completed", untagged=response.ok("Moved", code).untagged())
+    return replace(ok("MOVE completed", untagged=response.ok("Moved", code).untagged()), with_modseq=True)

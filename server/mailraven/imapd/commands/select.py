@@ -1,13 +1,14 @@
-"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3)."""
+"""SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3), with CONDSTORE and QRESYNC (RFC 7162)."""
 
 from __future__ import annotations
 
 from itertools import islice
 
 from mailraven.imap import data, response
-from mailraven.imap.commands.select import Select
+from mailraven.imap.commands.select import Resync, Select
 from mailraven.imapd import updates
-from mailraven.imapd.outcome import Outcome, ok
+from mailraven.imapd.commands.status import mailbox_id
+from mailraven.imapd.outcome import Outcome, bad, ok
 from mailraven.imapd.session import Session
 from mailraven.imapd.state import Selected
 from mailraven.mailstore import MailboxInfo, MailboxView
@@ -18,7 +19,11 @@ async def run(session: Session, arguments: Select) -> Outcome:
     """A failing SELECT leaves no mailbox selected (RFC 9051 §6.3.2)."""
     mailstore = session.services.mailstore
     identity = session.identity
+    if arguments.resync is not None and not session.enabled.qresync:
+        return bad("ENABLE QRESYNC comes first")  # RFC 7162 §3.2.5
+    closed = response.ok("The mailbox before is closed", "CLOSED").untagged() if _is_open(session) else b""
     await session.leave_mailbox()
+    session.enabled.condstore |= arguments.condstore
     info = await mailstore.mailbox(identity.account_id, arguments.mailbox)
     view = await mailstore.view(identity.account_id, info.id)
     try:
@@ -29,9 +34,13 @@ async def run(session: Session, arguments: Select) -> Outcome:
     except BaseException:
         mailstore.release(view)
         raise
-    selected = Selected(identity, view, view.snapshot(), arguments.read_only, first_recent, view.uidnext, 0)
+    selected = Selected(
+        identity, view, view.snapshot(), arguments.read_only, first_recent, view.uidnext, 0, session.enabled
+    )
     session.state = selected
-    untagged = _responses(selected, info)
+    untagged = closed + _responses(selected, info)
+    if arguments.resync is not None:
+        untagged += await _resynchronised(session, selected, arguments.resync)
     if arguments.read_only:
         return ok("EXAMINE completed", "READ-ONLY", untagged=untagged)
     return ok("SELECT completed", "READ-WRITE", untagged=untagged)
@@ -45,7 +54,27 @@ def _responses(selected: Selected, info: MailboxInfo) -> bytes:
         parts.append(response.ok("First unseen message", f"UNSEEN {unseen}").untagged())
     parts.append(response.ok("UIDs are valid", f"UIDVALIDITY {view.uidvalidity}").untagged())
     parts.append(response.ok("Predicted next UID", f"UIDNEXT {view.uidnext}").untagged())
+    parts.append(response.ok("Highest", f"HIGHESTMODSEQ {selected.snapshot.modseq}").untagged())
+    parts.append(response.ok("Its id", f"MAILBOXID ({mailbox_id(info)})").untagged())
     return b"".join(parts)
+
+
+def _is_open(session: Session) -> bool:
+    return isinstance(session.state, Selected)
+
+
+async def _resynchronised(session: Session, selected: Selected, resync: Resync) -> bytes:
+    """What the client missed (RFC 7162 §3.2.5.2): nothing of use to it if UIDVALIDITY is another."""
+    view = selected.view
+    if resync.uidvalidity != view.uidvalidity or resync.modseq >= selected.snapshot.modseq:
+        return b""
+    gone = await session.services.mailstore.vanished(selected.account, selected.mailbox, resync.modseq)
+    if resync.known is not None:
+        gone = resync.known.uids(gone)
+    uids = list(islice(selected.snapshot.uids, selected.snapshot.count))
+    if resync.known is not None:
+        uids = resync.known.uids(uids)
+    return data.vanished(gone, earlier=True) + updates.changed_since(selected, uids, resync.modseq)
 
 
 def _first_unseen(selected: Selected) -> int | None:

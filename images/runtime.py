@@ -99,7 +99,7 @@ def add_base(tree: Tree) -> None:
 
 def add_python(tree: Tree) -> None:
     """The interpreter and the modules of its library."""
-    executable = Path(sys._base_executable)  # type: ignore[attr-defined]
+    executable = Path(sys._base_executable)  # type: ignore[attr-defined]  # not in typeshed; the interpreter behind the venv
     tree.add(executable)
     for name in ("python3", f"python3.{sys.version_info.minor}"):
         if (path := executable.parent / name).exists():
@@ -197,7 +197,7 @@ def owners(files: Iterable[Path]) -> set[str]:
 
 def output(*command: str, check: bool = True) -> str:
     """What it prints."""
-    return subprocess.run(command, check=check, capture_output=True, text=True).stdout  # noqa: S603
+    return subprocess.run(command, check=check, capture_output=True, text=True).stdout  # noqa: S603 - the commands of this file
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main() -> None:
             path.unlink()
     libraries = [str(path) for path in root.rglob("*.so*") if path.is_file() and not path.is_symlink()]
     if libraries:
-        subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603, S607
+        subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603, S607 - of the builder image
     compiled.compile_below(root / "lib", root, place or root, with_sources=place is not None)
 
 
